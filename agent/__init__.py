@@ -1,0 +1,1 @@
+"""The node's daemon: plan → schedule → run → spool → deliver."""

@@ -1,0 +1,1 @@
+"""The centre: ingest → journal → store, the newest state, alerts, coverage, API and page."""
