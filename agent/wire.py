@@ -196,7 +196,8 @@ class Table:
             raise WireError("a negative id")
         if high >= len(self.texts) or max(columns.series, default=-1) >= len(self.series):
             raise UnknownIdsError(
-                f"table {self.number}: the report names ids beyond {len(self.texts)} texts and {len(self.series)} series"
+                f"table {self.number}: the report names ids beyond "
+                f"{len(self.texts)} texts and {len(self.series)} series"
             )
 
 

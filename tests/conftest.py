@@ -1,0 +1,31 @@
+"""What every test can use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import peers
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-peers",
+        action="store_true",
+        help="fail, rather than skip, a test whose real server, root or recorded data is missing",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    peers.required = bool(config.getoption("--require-peers"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recordings beside the repository; not part of it."""
+    if not SHARED.is_dir():
+        (pytest.fail if peers.required else pytest.skip)(f"needs the recordings in {SHARED.parent}")
+    return SHARED
