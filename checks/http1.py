@@ -235,7 +235,8 @@ class Connection:
             if event is h11.NEED_DATA:
                 data = await self._reader.read(_CHUNK)
                 if not data and self._h11.their_state is h11.SEND_RESPONSE:
-                    raise HttpError("closed", "the server closed the connection without an answer")
+                    when = "in the middle of its answer" if self._h11.trailing_data[0] else "without an answer"
+                    raise HttpError("closed", f"the server closed the connection {when}")
                 self._h11.receive_data(data)
             elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
                 raise HttpError("closed", "the server closed the connection without an answer")

@@ -17,10 +17,16 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @contextlib.asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[int]:
+    done: list[asyncio.Event] = []
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        done.append(end := asyncio.Event())
         with contextlib.suppress(ConnectionError):
             await handler(reader, writer)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        end.set()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     try:
@@ -28,6 +34,8 @@ async def serving(handler: Handler) -> AsyncIterator[int]:
     finally:
         server.close()
         await server.wait_closed()
+        for end in done:
+            await end.wait()
 
 
 async def read_request(reader: asyncio.StreamReader) -> tuple[h11.Request, bytes]:
