@@ -1,0 +1,1 @@
+"""Where measurements are kept: behind one protocol an embedded store, InfluxDB, or VictoriaMetrics."""
