@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 import zstandard
@@ -154,11 +155,11 @@ class Table:
             )
         known = len(self.texts) - report.texts_from
         old = len(self.series) - report.series_from
-        if self.texts[report.texts_from :] != report.texts[:known] and report.texts[:known]:
+        if self.texts[report.texts_from :][: len(report.texts)] != report.texts[:known]:
             raise WireError(f"table {self.number}: the report renames texts that were named before")
-        if self.series[report.series_from :] != report.series[:old] and report.series[:old]:
+        if self.series[report.series_from :][: len(report.series)] != report.series[:old]:
             raise WireError(f"table {self.number}: the report renumbers series that were numbered before")
-        texts, series = report.texts[known:] if known >= 0 else [], report.series[old:]
+        texts, series = report.texts[known:], report.series[old:]
         limit = len(self.texts) + len(texts)
         if any(not 0 <= part < limit for key in series for part in key):
             raise WireError(f"table {self.number}: a series names a text beyond {limit - 1}")
@@ -254,6 +255,34 @@ def measurements_of(columns: Columns, table: Table) -> list[tuple[int, Measureme
         )
         rows.append((seq, Measurement(texts[columns.job[row]], at, columns.duration[row] / 1e6, outcome)))
     return rows
+
+
+def without(columns: Columns, rows: AbstractSet[int]) -> Columns:
+    """The columns less some rows."""
+    kept = Columns([], [], [], [], b"", [], [], [], [], [], [])
+    states = bytearray()
+    place: dict[int, int] = {}
+    seq = at = last_seq = last_at = next_metric = 0
+    for row, state in enumerate(columns.state):
+        seq, at = seq + columns.seq[row], at + columns.at[row]
+        begin, next_metric = next_metric, next_metric + columns.counts[row]
+        if row in rows:
+            continue
+        place[row] = len(states)
+        states.append(state)
+        kept.seq.append(seq - last_seq)
+        kept.at.append(at - last_at)
+        last_seq, last_at = seq, at
+        for name in ("job", "duration", "reason", "summary", "counts"):
+            getattr(kept, name).append(getattr(columns, name)[row])
+        kept.series += columns.series[begin:next_metric]
+        kept.values += columns.values[begin:next_metric]
+    kept.state = bytes(states)
+    for i in range(0, len(columns.facts), 3):
+        row, key, value = columns.facts[i : i + 3]
+        if row in place:
+            kept.facts += (place[row], key, value)
+    return kept
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,0 +1,104 @@
+"""From the bytes of a report to a journal entry: decoded, verified, each measurement once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent import wire
+from collector.intervals import runs_of
+from collector.journal import Entry, Journal
+
+
+class RefusedError(Exception):
+    """A report that is not taken: the HTTP status, and what the agent is told."""
+
+    def __init__(self, status: int, error: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.refusal = wire.Refusal(error, detail)
+
+
+class Counters(msgspec.Struct):
+    """What ingest has done since the start, for /metrics."""
+
+    reports: int = 0
+    measurements: int = 0
+    values: int = 0
+    repeated: int = 0
+    bytes: int = 0
+    refused: dict[str, int] = {}
+
+
+class Ingest:
+    """Takes reports. ``journal.committed()`` hands on what it took."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.counters = Counters()
+
+    async def take(self, agent: str, body: bytes, now: int) -> int:
+        """Puts an authenticated agent's report into the journal; ``now`` is the arrival in Unix ms.
+
+        Returns how many measurements are durable now that were not before, when they are. Raises RefusedError when
+        the report is not one that this agent may send, JournalError when the disk fails.
+        """
+        self.counters.bytes += len(body)
+        try:
+            entry = self._entry(agent, body, now)
+        except RefusedError as refused:
+            told = refused.refusal.error
+            self.counters.refused[told] = self.counters.refused.get(told, 0) + 1
+            raise
+        await self.journal.append(entry)
+        columns = entry.report.columns
+        self.counters.reports += 1
+        self.counters.measurements += len(columns.state)
+        self.counters.values += len(columns.values)
+        return len(columns.state)
+
+    def _entry(self, agent: str, body: bytes, now: int) -> Entry:
+        """Everything between the bytes and the journal. Never awaits: memory and the journal's queue change as one."""
+        try:
+            report = wire.decode(body)
+        except wire.WireError as error:
+            raise RefusedError(422, "malformed", str(error)) from error
+        if report.agent != agent:
+            raise RefusedError(403, "wrong-agent", f"{agent}'s token cannot speak for {report.agent!r}")
+        table = self.journal.tables.get((agent, report.table)) or wire.Table(report.table)
+        new_texts, new_series = self._learn(report, table)
+        self.journal.tables[agent, report.table] = table
+
+        received = self.journal.received(agent, report.epoch)
+        sequence = list(wire.sequence_numbers(report.columns))
+        repeated = {row for row, number in enumerate(sequence) if number in received}
+        if repeated:
+            self.counters.repeated += len(repeated)
+            report = msgspec.structs.replace(report, columns=wire.without(report.columns, repeated))
+        for first, last in runs_of(sequence):
+            received.add(first, last)
+        for gap in report.gaps:
+            received.add(gap.first, gap.last)
+        runs = received.runs() if sequence or report.gaps else []
+        return Entry(report, table, now, runs, new_texts, new_series)
+
+    def _learn(self, report: wire.Report, table: wire.Table) -> tuple[int, int]:
+        try:
+            new = table.learn(report)
+        except wire.UnknownIdsError as error:
+            raise RefusedError(409, "unknown-ids", str(error)) from error
+        except wire.WireError as error:
+            raise RefusedError(422, "malformed", str(error)) from error
+        try:
+            table.check(report.columns)
+            if any(gap.first > gap.last for gap in report.gaps):
+                raise wire.WireError("a gap ends before it begins")
+            if len(set(wire.sequence_numbers(report.columns))) != len(report.columns.seq):
+                raise wire.WireError("a sequence number stands twice")
+        except wire.WireError as error:
+            # The words came with a report that is not kept: forget them, or the journal would lack them.
+            del table.texts[len(table.texts) - new[0] :]
+            del table.series[len(table.series) - new[1] :]
+            if isinstance(error, wire.UnknownIdsError):
+                raise RefusedError(409, "unknown-ids", str(error)) from error
+            raise RefusedError(422, "malformed", str(error)) from error
+        return new

@@ -1,0 +1,231 @@
+"""The durable edge of the collector: what is acknowledged is on disk, once.
+
+One SQLite file. A report and the sequence numbers it brings commit in one transaction, so that a replay changes
+nothing and a crash loses nothing. Reports of many agents share a commit. What the store has made durable is trimmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from agent import wire
+from collector.intervals import Intervals
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entry (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, agent TEXT NOT NULL, number INTEGER NOT NULL, received_at INTEGER NOT NULL,
+    body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS vocabulary (
+    id INTEGER PRIMARY KEY, agent TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS received (
+    agent TEXT NOT NULL, epoch INTEGER NOT NULL, runs BLOB NOT NULL, PRIMARY KEY (agent, epoch)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gap (
+    agent TEXT NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    start INTEGER NOT NULL, "end" INTEGER NOT NULL, count INTEGER NOT NULL, why TEXT NOT NULL,
+    received_at INTEGER NOT NULL, PRIMARY KEY (agent, epoch, first, last)) WITHOUT ROWID;
+"""
+
+_runs_decoder = msgspec.msgpack.Decoder(list[tuple[int, int]])
+_words_decoder = msgspec.msgpack.Decoder(tuple[list[str], list[tuple[int, int, int, int]]])
+_kept_decoder = msgspec.msgpack.Decoder(wire.Report)
+
+
+class Entry(msgspec.Struct):
+    """A report as taken: every row of it is new. ``runs`` is what has arrived of its epoch, this report included.
+    ``id`` is 0 until the report is committed; then it grows strictly. A report with nothing to keep stays at 0."""
+
+    report: wire.Report
+    table: wire.Table
+    received_at: int
+    runs: list[tuple[int, int]] = []
+    new_texts: int = 0
+    new_series: int = 0
+    id: int = 0
+
+
+class JournalError(Exception):
+    """The journal cannot be written. Says the file and the remedy."""
+
+
+class Journal:
+    """Entries, the tables that they need, and what has been received. One writer thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.depth = 0
+        """Entries on disk that the store has not settled yet."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
+        self._received: dict[tuple[str, int], Intervals] = {
+            (agent, epoch): Intervals(_runs_decoder.decode(runs))
+            for agent, epoch, runs in self._db.execute("SELECT agent, epoch, runs FROM received")
+        }
+        self.tables = self._read_tables()
+        self.depth = self._db.execute("SELECT count(*) FROM entry").fetchone()[0]
+        self._waiting: asyncio.Queue[tuple[Entry, asyncio.Future[None]] | None] = asyncio.Queue()
+
+    def _read_tables(self) -> dict[tuple[str, int], wire.Table]:
+        tables: dict[tuple[str, int], wire.Table] = {}
+        rows = self._db.execute("SELECT agent, number, body FROM vocabulary ORDER BY id")
+        for agent, number, body in rows:
+            table = tables.setdefault((agent, number), wire.Table(number))
+            texts, series = _words_decoder.decode(body)
+            table.texts += texts
+            table.series += series
+        return tables
+
+    def received(self, agent: str, epoch: int) -> Intervals:
+        """The sequence numbers that have arrived and are on disk, or are about to be."""
+        return self._received.setdefault((agent, epoch), Intervals())
+
+    def forget_table(self, agent: str, number: int) -> None:
+        """Makes the agent send its table again."""
+        self.tables.pop((agent, number), None)
+
+    async def append(self, entry: Entry) -> None:
+        """Returns when the entry is on disk. Raises JournalError; then nothing of it is kept."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((entry, done))
+        await done
+
+    async def committed(self) -> AsyncIterator[Entry]:
+        """Commits what is appended, group by group, and hands out the entries in order. The one loop that writes.
+
+        Ends after :meth:`close` was asked for.
+        """
+        loop = asyncio.get_running_loop()
+        while (first := await self._waiting.get()) is not None:
+            group = [first]
+            closing = False
+            while not self._waiting.empty() and len(group) < 1000:
+                more = self._waiting.get_nowait()
+                if more is None:
+                    closing = True
+                    break
+                group.append(more)
+            entries = [entry for entry, _ in group]
+            try:
+                await loop.run_in_executor(self._thread, self._commit, entries)
+            except sqlite3.Error as error:
+                self._fail(group, error)
+                continue
+            self.depth += sum(entry.id > 0 for entry in entries)
+            for _, done in group:
+                if not done.done():
+                    done.set_result(None)
+            for entry in entries:
+                yield entry
+            if closing:
+                return
+
+    def _commit(self, entries: Sequence[Entry]) -> None:
+        with _transaction(self._db):
+            for entry in entries:
+                self._insert(entry)
+
+    def _insert(self, entry: Entry) -> None:
+        report = entry.report
+        if entry.new_texts or entry.new_series:
+            words = (
+                report.texts[len(report.texts) - entry.new_texts :],
+                report.series[len(report.series) - entry.new_series :],
+            )
+            self._db.execute(
+                "INSERT INTO vocabulary (agent, number, body) VALUES (?, ?, ?)",
+                (report.agent, report.table, msgspec.msgpack.encode(words)),
+            )
+        if not report.columns.state and not report.gaps:
+            return
+        body = msgspec.msgpack.encode(msgspec.structs.replace(report, texts=[], series=[]))
+        entry.id = (
+            self._db.execute(
+                "INSERT INTO entry (agent, number, received_at, body) VALUES (?, ?, ?, ?)",
+                (report.agent, report.table, entry.received_at, body),
+            ).lastrowid
+            or 0
+        )
+        self._db.execute(
+            "INSERT OR REPLACE INTO received VALUES (?, ?, ?)",
+            (report.agent, report.epoch, msgspec.msgpack.encode(entry.runs)),
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(report.agent, report.epoch, *msgspec.structs.astuple(gap), entry.received_at) for gap in report.gaps],
+        )
+
+    def _fail(self, group: list[tuple[Entry, asyncio.Future[None]]], error: sqlite3.Error) -> None:
+        """Refuses the group and all that waits behind it, whose runs count on it. Then memory is as the disk is."""
+        while not self._waiting.empty():
+            more = self._waiting.get_nowait()
+            if more is None:
+                self._waiting.put_nowait(None)
+                break
+            group.append(more)
+        refusal = JournalError(f"{self.path}: cannot write the journal ({error}): free space on its disk")
+        for entry, done in group:
+            report = entry.report
+            self.forget_table(report.agent, report.table)
+            row = self._db.execute(
+                "SELECT runs FROM received WHERE agent = ? AND epoch = ?", (report.agent, report.epoch)
+            ).fetchone()
+            self._received[report.agent, report.epoch] = Intervals(_runs_decoder.decode(row[0]) if row else ())
+            if not done.done():
+                done.set_exception(refusal)
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """The entries on disk beyond an id, oldest first: what to replay at a start."""
+        rows = self._db.execute(
+            "SELECT id, agent, number, received_at, body FROM entry WHERE id > ? ORDER BY id", (after,)
+        )
+        for number, agent, table, received_at, body in rows:
+            yield Entry(_kept_decoder.decode(body), self.tables[agent, table], received_at, id=number)
+
+    def gaps(self, limit: int = 100) -> list[tuple[str, wire.Gap]]:
+        """The newest gaps: the agent, and what it lost."""
+        rows = self._db.execute(
+            'SELECT agent, first, last, start, "end", count, why FROM gap ORDER BY received_at DESC LIMIT ?', (limit,)
+        )
+        return [(agent, wire.Gap(*rest)) for agent, *rest in rows]
+
+    async def trim(self, settled: int) -> None:
+        """Forgets the entries up to an id, and the tables that neither an entry nor an agent's newest report needs."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._trim, settled)
+
+    def _trim(self, settled: int) -> None:
+        with _transaction(self._db):
+            self.depth -= self._db.execute("DELETE FROM entry WHERE id <= ?", (settled,)).rowcount
+            newest = dict(self.tables.keys())  # of an agent's tables, the last to come
+            held = {(a, n) for a, n in self._db.execute("SELECT DISTINCT agent, number FROM entry")}
+            for agent, number in self._db.execute("SELECT DISTINCT agent, number FROM vocabulary").fetchall():
+                if newest.get(agent) != number and (agent, number) not in held:
+                    self._db.execute("DELETE FROM vocabulary WHERE agent = ? AND number = ?", (agent, number))
+                    self.tables.pop((agent, number), None)
+
+    async def close(self) -> None:
+        """Lets :meth:`committed` finish what waits, and end."""
+        self._waiting.put_nowait(None)
+
+    def shut(self) -> None:
+        """Closes the file, after :meth:`committed` has ended."""
+        self._thread.shutdown()
+        self._db.close()
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
