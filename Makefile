@@ -1,0 +1,48 @@
+# Everything runs in .venv, made from the locked versions. `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTEST ?= $(BIN)/pytest
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint lock bench bench-snmp bench-agent bench-ingest peers clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.collector ## a province at work on this machine: collector, agent, page
+	@exec $(BIN)/thongsuot-collector demo $(DEMO)
+
+test: $(VENV)/.dev peers ## every test; PYTEST_ARGS="…" is passed on
+	$(PYTEST) $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## formatter, linters, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: bench-snmp bench-agent bench-ingest ## all benches, beside their peers
+bench-%: $(VENV)/.dev peers
+	$(BIN)/python -m bench.$*
+
+peers: ## as root, the Debian packages that tests and benches talk to
+	@deploy/peers.sh
+
+lock: $(VENV)/.dev ## renew the locked versions
+	$(BIN)/python -m pip install --quiet uv
+	for extra in collector dev; do \
+	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	        --extra collector --extra $$extra pyproject.toml --output-file requirements-$$extra.lock || exit 1; \
+	done
+
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV)
+
+# Hashes make sure that what is installed is what was locked; our own package is then added without resolving anew.
+$(VENV)/.%: requirements-%.lock pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+clean: ## forget the venv and what tools left behind
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,172 @@
+"""What the collector must remember beside the measurements: agents, the newest states, alerts, incidents.
+
+SQLAlchemy Core on SQLite by default. Values are msgpack of frozen structs; columns are only what is searched for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+T = TypeVar("T")
+
+_meta = sa.MetaData()
+_agent = sa.Table(
+    "agent",
+    _meta,
+    sa.Column("node", sa.Text, primary_key=True),
+    sa.Column("token_sha256", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+_thing = sa.Table(
+    "thing",
+    _meta,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+"""What is kept whole by a key: the newest state of a job, of a rule, the position in the journal."""
+_incident = sa.Table(
+    "incident",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("node", sa.Text, nullable=False),
+    sa.Column("opened_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("closed_at", sa.BigInteger, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+
+class Changes(msgspec.Struct):
+    """What one step changed, to be kept in one transaction: ``things`` by (kind, key), None to forget it;
+    ``incidents`` as (id, node, opened_at, closed_at, body)."""
+
+    things: dict[tuple[str, str], bytes | None] = {}
+    incidents: list[tuple[int, str, int, int | None, bytes]] = []
+
+
+class StateFile:
+    """The collector's relational state. Blocking: small, local, and few."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Opens or makes the file; None keeps it in memory."""
+        self._engine = sa.create_engine(
+            f"sqlite:///{path}" if path else "sqlite://",
+            poolclass=sa.StaticPool,
+            connect_args={"check_same_thread": False},
+        )
+        self._tokens: dict[bytes, str] = {}
+        self._tokens_version = -1
+        with self._engine.begin() as db:
+            if path:
+                db.execute(sa.text("PRAGMA journal_mode=WAL"))
+                db.execute(sa.text("PRAGMA synchronous=FULL"))
+            _meta.create_all(db)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._engine.dispose()
+
+    # Agents and their tokens
+
+    def new_token(self, node: str, now: int) -> str:
+        """Makes a token for a node's agent, in place of any it had. Only its hash is kept."""
+        token = secrets.token_urlsafe(32)
+        self.set_token(node, token, now)
+        return token
+
+    def set_token(self, node: str, token: str, now: int) -> None:
+        """Takes a token made elsewhere."""
+        row = {"node": node, "token_sha256": token_digest(token), "created_at": now}
+        with self._engine.begin() as db:
+            db.execute(insert(_agent).values(row).on_conflict_do_update(index_elements=["node"], set_=row))
+        self._tokens_version = -1
+
+    def revoke(self, node: str) -> bool:
+        """Forgets a node's token; whether it had one."""
+        self._tokens_version = -1
+        with self._engine.begin() as db:
+            return db.execute(sa.delete(_agent).where(_agent.c.node == node)).rowcount > 0
+
+    def agent_of(self, token: str) -> str | None:
+        """The node whose agent holds a token. A revocation by any process holds from the next call on."""
+        with self._engine.connect() as db:
+            version = db.connection.cursor().execute("PRAGMA data_version").fetchone()[0]
+        if version != self._tokens_version:
+            with self._engine.begin() as db:
+                self._tokens = {row.token_sha256: row.node for row in db.execute(sa.select(_agent))}
+            self._tokens_version = version
+        return self._tokens.get(token_digest(token))
+
+    def agents(self) -> dict[str, int]:
+        """The nodes whose agents have a token, and when it was made (Unix ms)."""
+        with self._engine.begin() as db:
+            return {row.node: row.created_at for row in db.execute(sa.select(_agent))}
+
+    # States and incidents
+
+    def save(self, changes: Changes) -> None:
+        """Keeps what changed, all or nothing."""
+        with self._engine.begin() as db:
+            kept = [
+                {"kind": k, "key": key, "body": body} for (k, key), body in changes.things.items() if body is not None
+            ]
+            gone = [{"k": k, "i": key} for (k, key), body in changes.things.items() if body is None]
+            _upsert(db, _thing, ("kind", "key"), kept)
+            if gone:
+                where = (_thing.c.kind == sa.bindparam("k")) & (_thing.c.key == sa.bindparam("i"))
+                db.execute(sa.delete(_thing).where(where), gone)
+            names = ("id", "node", "opened_at", "closed_at", "body")
+            _upsert(db, _incident, ("id",), [dict(zip(names, row, strict=True)) for row in changes.incidents])
+
+    def things(self, kind: str) -> dict[str, bytes]:
+        """What is kept of a kind, by key."""
+        with self._engine.begin() as db:
+            query = sa.select(_thing).where(_thing.c.kind == kind)
+            return {row.key: row.body for row in db.execute(query)}
+
+    def incidents(self, *, open_only: bool = False, node: str | None = None, limit: int = 200) -> list[bytes]:
+        """Incidents, newest first."""
+        query = sa.select(_incident.c.body).order_by(_incident.c.id.desc()).limit(limit)
+        if open_only:
+            query = query.where(_incident.c.closed_at.is_(None))
+        if node is not None:
+            query = query.where(_incident.c.node == node)
+        with self._engine.begin() as db:
+            return list(db.execute(query).scalars())
+
+    def incident(self, number: int) -> bytes | None:
+        """One incident."""
+        with self._engine.begin() as db:
+            body: bytes | None = db.execute(sa.select(_incident.c.body).where(_incident.c.id == number)).scalar()
+            return body
+
+    def last_incident(self) -> int:
+        """The highest incident number given; 0 when there was none."""
+        with self._engine.begin() as db:
+            return db.execute(sa.select(sa.func.max(_incident.c.id))).scalar() or 0
+
+
+def token_digest(token: str) -> bytes:
+    """What is kept of a token. It is 256 random bits, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _upsert(db: sa.Connection, table: sa.Table, keys: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    found = list(rows)
+    if found:
+        statement = insert(table)
+        changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        db.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), found)
+
+
+def decoder(kind: type[T]) -> Callable[[bytes], T]:
+    """Turns a kept body back into its struct."""
+    return msgspec.msgpack.Decoder(kind).decode
