@@ -1,0 +1,52 @@
+"""What the page and the API may ask of the collector."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from collector.view import CoverageView, IncidentView, NodePage, NodeView, Overview, SeriesView
+
+
+class Readings(Protocol):
+    """The read side. Raises KeyError for a node or incident that there is none of."""
+
+    def overview(self) -> Overview:
+        """The front page: coverage, every node, the open incidents."""
+        ...
+
+    def coverage(self) -> CoverageView:
+        """Coverage now."""
+        ...
+
+    def nodes(self) -> list[NodeView]:
+        """Every node in the register."""
+        ...
+
+    def node(self, node: str) -> NodePage:
+        """One node with its jobs."""
+        ...
+
+    def incidents(self, *, open_only: bool = False, node: str | None = None, limit: int = 200) -> list[IncidentView]:
+        """Incidents, newest first."""
+        ...
+
+    def incident(self, number: int) -> IncidentView:
+        """One incident."""
+        ...
+
+    async def series(
+        self, node: str, metric: str | None, start: int, end: int, check: str | None = None
+    ) -> list[SeriesView]:
+        """The series of a node in start ≤ at < end, Unix ms."""
+        ...
+
+    def subscribe(self) -> asyncio.Queue[bytes]:
+        """A queue of server-sent events, ready to write: ``overview`` (a JSON Overview, at most one a second and only
+        after a change), ``node`` ({"id": …} when a job of it changed) and ``ping``. Bounded: a slow reader loses
+        the oldest."""
+        ...
+
+    def unsubscribe(self, queue: asyncio.Queue[bytes]) -> None:
+        """Ends a subscription."""
+        ...
