@@ -21,8 +21,10 @@ CONTENT_TYPE = "application/vnd.thongsuot.report"
 MAX_REPORT_BYTES = 8 << 20
 """Most that a report may unpack to."""
 
-_ANSWERED = 4
-"""The bit beside a state's two."""
+STATE_BITS = 3
+"""Of a row's state byte, the State's rank."""
+ANSWERED = 4
+"""Of a row's state byte, whether the target answered."""
 
 
 class Lane(enum.Enum):
@@ -214,7 +216,7 @@ def columns_of(rows: Sequence[tuple[int, Measurement]], table: Table) -> Columns
         last_seq, last_at = seq, measurement.at
         columns.job.append(table.text(measurement.job))
         columns.duration.append(round(measurement.duration * 1e6))
-        state.append(outcome.state.rank | (_ANSWERED if outcome.answered else 0))
+        state.append(outcome.state.rank | (ANSWERED if outcome.answered else 0))
         columns.reason.append(table.text(outcome.reason))
         columns.summary.append(table.text(outcome.summary))
         for key, value in outcome.facts.items():
@@ -231,10 +233,7 @@ def columns_of(rows: Sequence[tuple[int, Measurement]], table: Table) -> Columns
 def measurements_of(columns: Columns, table: Table) -> list[tuple[int, Measurement]]:
     """The rows of columns that :meth:`Table.check` passed."""
     texts, keys = table.texts, table.series
-    facts: dict[int, dict[str, str]] = {}
-    for i in range(0, len(columns.facts), 3):
-        row, key, value = columns.facts[i : i + 3]
-        facts.setdefault(row, {})[texts[key]] = texts[value]
+    facts = facts_of(columns, texts)
     rows: list[tuple[int, Measurement]] = []
     seq = at = next_metric = 0
     for row, byte in enumerate(columns.state):
@@ -246,15 +245,24 @@ def measurements_of(columns: Columns, table: Table) -> list[tuple[int, Measureme
             for i, s in enumerate(columns.series[begin:next_metric])
         )
         outcome = Outcome(
-            State.of_rank(byte & 3),
+            State.of_rank(byte & STATE_BITS),
             texts[columns.summary[row]],
             texts[columns.reason[row]],
-            answered=bool(byte & _ANSWERED),
+            answered=bool(byte & ANSWERED),
             metrics=metrics,
             facts=facts.get(row, {}),
         )
         rows.append((seq, Measurement(texts[columns.job[row]], at, columns.duration[row] / 1e6, outcome)))
     return rows
+
+
+def facts_of(columns: Columns, texts: Sequence[str]) -> dict[int, dict[str, str]]:
+    """The facts of the rows that have any."""
+    facts: dict[int, dict[str, str]] = {}
+    for i in range(0, len(columns.facts), 3):
+        row, key, value = columns.facts[i : i + 3]
+        facts.setdefault(row, {})[texts[key]] = texts[value]
+    return facts
 
 
 def without(columns: Columns, rows: AbstractSet[int]) -> Columns:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from checks.topology import Register
+from checks.topology import Register, RegisteredOffice
 from collector.evidence import Evidence
 
 PROOF_WINDOW = 60.0
@@ -35,21 +35,14 @@ class Share(msgspec.Struct, frozen=True):
 
     @property
     def percent(self) -> float | None:
-        """Strict: connected ÷ all that are required, in %. None where nothing is required."""
-        return 100.0 * self.connected / self.required if self.required else None
-
-    @property
-    def percent_text(self) -> str:
-        """As people read it. Rounded down, so that 100 % is said only when nothing is missing."""
-        if self.percent is None:
-            return "–"
-        if self.connected == self.required:
-            return "100 %"
-        return f"{int(self.percent * 100) / 100:.2f} %".replace(".", ",")
+        """Strict: connected ÷ all that are required, in %, rounded down to two digits, so that 100 is said only when
+        nothing is missing. None where nothing is required."""
+        return self.connected * 10_000 // self.required / 100 if self.required else None
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """Coverage at one moment: the whole, and by tier, by district-level node and by category."""
+    """Coverage at one moment: the whole, and by tier, by branch (the node right under the
+    root; the root itself for its own offices) and by category."""
 
     at: int
     total: Share
@@ -74,28 +67,20 @@ def coverage(register: Register, evidence: Evidence, now: int, window: float = P
     nodes = {node: reach(evidence, node, now, window) for node in register.nodes}
     offices = [(office, nodes[office.node]) for office in register.offices]
 
-    def grouped(key: Callable[[str, str], str | None]) -> dict[str, Share]:
+    def grouped(key: Callable[[RegisteredOffice], str]) -> dict[str, Share]:
         groups: dict[str, list[Reach]] = {}
         for office, state in offices:
-            name = key(office.node, office.category)
-            if name is not None:
-                groups.setdefault(name, []).append(state)
+            groups.setdefault(key(office), []).append(state)
         return {name: _share(states) for name, states in groups.items()}
 
     return Coverage(
         at=now,
         total=_share(state for _, state in offices),
-        by_tier=grouped(lambda node, _: register.nodes[node].tier),
-        by_branch=grouped(lambda node, _: branch_of(register, node)),
-        by_category=grouped(lambda _, category: category),
+        by_tier=grouped(lambda office: office.tier),
+        by_branch=grouped(lambda office: register.branch_of(office.node)),
+        by_category=grouped(lambda office: office.category),
         nodes=nodes,
     )
-
-
-def branch_of(register: Register, node: str) -> str | None:
-    """The node right under the root that a node is, or stands behind; None for the root itself."""
-    path = [node, *register.ancestors(node)]
-    return path[-2] if len(path) > 1 else None
 
 
 def _share(states: Iterable[Reach]) -> Share:

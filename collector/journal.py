@@ -64,6 +64,7 @@ class Journal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
+        self._reader = sqlite3.connect(path, check_same_thread=False)
         self._received: dict[tuple[str, int], Intervals] = {
             (agent, epoch): Intervals(_runs_decoder.decode(runs))
             for agent, epoch, runs in self._db.execute("SELECT agent, epoch, runs FROM received")
@@ -173,24 +174,26 @@ class Journal:
         for entry, done in group:
             report = entry.report
             self.forget_table(report.agent, report.table)
-            row = self._db.execute(
+            row = self._reader.execute(
                 "SELECT runs FROM received WHERE agent = ? AND epoch = ?", (report.agent, report.epoch)
             ).fetchone()
             self._received[report.agent, report.epoch] = Intervals(_runs_decoder.decode(row[0]) if row else ())
             if not done.done():
                 done.set_exception(refusal)
 
-    def entries(self, after: int = 0) -> Iterator[Entry]:
-        """The entries on disk beyond an id, oldest first: what to replay at a start."""
-        rows = self._db.execute(
-            "SELECT id, agent, number, received_at, body FROM entry WHERE id > ? ORDER BY id", (after,)
+    def entries(self, after: int = 0, limit: int = -1) -> list[Entry]:
+        """The entries on disk beyond an id, oldest first, at most ``limit`` of them unless it is negative."""
+        rows = self._reader.execute(
+            "SELECT id, agent, number, received_at, body FROM entry WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
         )
-        for number, agent, table, received_at, body in rows:
-            yield Entry(_kept_decoder.decode(body), self.tables[agent, table], received_at, id=number)
+        return [
+            Entry(_kept_decoder.decode(body), self.tables[agent, table], received_at, id=number)
+            for number, agent, table, received_at, body in rows
+        ]
 
     def gaps(self, limit: int = 100) -> list[tuple[str, wire.Gap]]:
         """The newest gaps: the agent, and what it lost."""
-        rows = self._db.execute(
+        rows = self._reader.execute(
             'SELECT agent, first, last, start, "end", count, why FROM gap ORDER BY received_at DESC LIMIT ?', (limit,)
         )
         return [(agent, wire.Gap(*rest)) for agent, *rest in rows]
@@ -216,6 +219,7 @@ class Journal:
     def shut(self) -> None:
         """Closes the file, after :meth:`committed` has ended."""
         self._thread.shutdown()
+        self._reader.close()
         self._db.close()
 
 

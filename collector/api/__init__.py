@@ -1,0 +1,1 @@
+"""HTTP: what agents send, what people and scripts read."""

@@ -1,0 +1,40 @@
+"""Server-sent events: one publisher, many readers, none of whom can hold up another."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+KEPT = 64
+"""Events that a slow reader may be behind before it loses the oldest."""
+
+
+class Stream:
+    """Publishes events to whoever subscribed."""
+
+    def __init__(self) -> None:
+        self._queues: set[asyncio.Queue[bytes]] = set()
+
+    def __len__(self) -> int:
+        return len(self._queues)
+
+    def subscribe(self) -> asyncio.Queue[bytes]:
+        """A queue of events as they go over the wire."""
+        queue: asyncio.Queue[bytes] = asyncio.Queue(KEPT)
+        self._queues.add(queue)
+        return queue
+
+    def unsubscribe(self, queue: asyncio.Queue[bytes]) -> None:
+        """Ends a subscription."""
+        self._queues.discard(queue)
+
+    def publish(self, event: str, data: object) -> None:
+        """Sends an event with JSON data to every reader."""
+        if not self._queues:
+            return
+        message = b"event: " + event.encode() + b"\ndata: " + msgspec.json.encode(data) + b"\n\n"
+        for queue in self._queues:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(message)
