@@ -79,7 +79,7 @@ def from_os_error(error: OSError, target: str) -> CheckError:
             return TargetError("name-not-found", f"{target}: no such name in the DNS")
         return ObserverError("resolver", f"{target}: the DNS resolver of this agent does not answer: {error.strerror}")
     if isinstance(error, ssl.SSLError):
-        return TargetError("tls", f"{target}: TLS failed: {error.reason or error}")
+        return TargetError("tls", f"{target}: TLS failed: {getattr(error, 'reason', None) or error}")
     if isinstance(error, TimeoutError):
         return TargetError("timeout", f"{target}: no answer in time")
     if error.errno in _TARGET_ERRNO:
