@@ -1,0 +1,249 @@
+"""SnmpReader over gufo-snmp: BER and USM in Rust, sockets in our event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+from gufo.snmp import SnmpAuthError, SnmpDecodeError, SnmpError, SnmpVersion
+from gufo.snmp.aio import SnmpSession
+
+from checks.contract import Clock
+from checks.errors import CheckError, ObserverError, TargetError, from_os_error
+from checks.snmp import mib, usm
+from checks.snmp.reader import MAX_ROWS, Access, Value
+
+T = TypeVar("T")
+
+_VERSION: Final = {"1": SnmpVersion.v1, "2c": SnmpVersion.v2c, "3": SnmpVersion.v3}
+_TIME_WINDOW: Final = 100.0
+"""Seconds without an answer after which the engine's time is asked again: it is good for 150 (RFC 3414, 2.2.3), and
+gufo-snmp does not advance it by itself."""
+
+
+class GufoReader:
+    """Reads one device. It may be kept between runs: it then spares the discovery of the engine. After an error it
+    must be thrown away, since the error may be its socket's (an address of this host that is gone)."""
+
+    def __init__(self, access: Access, clock: Clock) -> None:
+        self.access = access
+        self._clock = clock
+        self._session: SnmpSession | None = None
+        self._proven = False
+        self._answered = False
+        self._heard_at = 0.0
+        self._round_trip: float | None = None
+
+    @property
+    def counter64(self) -> bool:
+        return self.access.version != "1"
+
+    @property
+    def round_trip(self) -> float | None:
+        return self._round_trip
+
+    def begin(self) -> None:
+        self._answered = False
+
+    async def get(self, oids: Sequence[str]) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        step = self.access.max_varbinds
+        for start in range(0, len(oids), step):
+            found.update(await self._get(oids[start : start + step]))
+        return found
+
+    async def _get(self, oids: Sequence[str]) -> dict[str, Value]:
+        """One request. Of an answer with nothing in it, gufo-snmp does not tell an error status (tooBig, genErr,
+        SNMPv1's noSuchName) from instances that are not there: so ask for less."""
+
+        async def request(session: SnmpSession) -> dict[str, Value]:
+            started = self._clock.monotonic()
+            found = await session.get_many(oids)
+            self._round_trip = self._clock.monotonic() - started
+            return dict(found)
+
+        found = await self._ask(request)
+        if found or len(oids) == 1:
+            return found
+        middle = len(oids) // 2
+        return {**await self._get(oids[:middle]), **await self._get(oids[middle:])}
+
+    async def walk(self, column: str) -> AsyncIterator[tuple[str, Value]]:
+        rows: AsyncIterator[tuple[str, Value]] | None = None
+        opened: SnmpSession | None = None
+        again = False
+        last: tuple[int, ...] = ()
+
+        async def next_row(session: SnmpSession) -> tuple[str, Value] | None:
+            nonlocal rows, opened, again
+            if rows is None or opened is not session:
+                again = rows is not None
+                rows, opened = self._rows(session, column), session
+            return await anext(rows, None)
+
+        for _ in range(MAX_ROWS):
+            row = await self._ask(next_row)
+            if row is None:
+                return
+            key = tuple(map(int, row[0].split(".")))
+            if key > last:
+                last, again = key, False
+                yield row
+            elif not again:
+                return
+
+    def _rows(self, session: SnmpSession, column: str) -> AsyncIterator[tuple[str, Value]]:
+        if self.access.version == "1":
+            return session.getnext(column)
+        return session.getbulk(column, self.access.max_repetitions)
+
+    async def _ask(self, request: Callable[[SnmpSession], Awaitable[T]]) -> T:
+        """The answer to a request, tried as often as the settings say."""
+        try:
+            return await self._tries(request)
+        except TimeoutError as error:
+            if _closed(error):
+                raise TargetError(
+                    "refused", f"{self.access.where}: port {self.access.port}/udp is closed: no SNMP agent runs there"
+                ) from error
+            raise await self._silence() from error
+        except SnmpDecodeError as error:
+            raise TargetError(
+                "malformed", f"{self.access.where}: expected an SNMP answer, got something else: {error}", answered=True
+            ) from error
+        except SnmpError as error:
+            raise ObserverError("snmp", f"{self.access.where}: the request could not be made: {error}") from error
+        except OSError as error:
+            raise from_os_error(_with_errno(error), self.access.where) from error
+
+    async def _tries(self, request: Callable[[SnmpSession], Awaitable[T]]) -> T:
+        """Raises TimeoutError after the last try, or when the port is closed.
+
+        A device that was restarted or replaced does not know the engine that our session discovered: net-snmp is
+        then silent, others send a report. So over SNMPv3 the next try begins with a discovery.
+        """
+        for left in range(self.access.retries, -1, -1):
+            try:
+                session = await self._ready()
+                answer = await request(session)
+            except TimeoutError as error:
+                if self.access.version == "3":
+                    self._session = None
+                if not left or _closed(error):
+                    raise
+            except SnmpAuthError:
+                self._answered = True
+                if not (self._proven and left):
+                    raise await self._refusal(session) from None
+                self._session, self._proven = None, False
+            else:
+                self._heard_at = self._clock.monotonic()
+                self._proven = self._answered = True
+                return answer
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def _ready(self) -> SnmpSession:
+        """The session, with the engine discovered and its time fresh."""
+        session = self._session
+        if session is None:
+            session = SnmpSession(
+                self.access.address,
+                port=self.access.port,
+                community=self.access.community,
+                user=usm.user_of(self.access) if self.access.version == "3" else None,
+                version=_VERSION[self.access.version],
+                timeout=self.access.timeout,
+            )
+        elif self.access.version != "3" or self._clock.monotonic() - self._heard_at <= _TIME_WINDOW:
+            return session
+        if self.access.version == "3":
+            known = self._session is not None
+            try:
+                await session.refresh()
+            except TimeoutError:
+                # Once the engine has told its id, a silence has another cause than the network: see _silence.
+                self._answered = self._answered or (not known and bool(session.get_engine_id()))
+                raise
+            self._answered = True
+            self._heard_at = self._clock.monotonic()
+        self._session = session
+        return session
+
+    async def _refusal(self, session: SnmpSession) -> CheckError:
+        """Why the device answered with a report or authorizationError. gufo-snmp does not say which, so the request
+        is made again, and its answer read before gufo-snmp takes it from the socket."""
+        return usm.refusal(self.access, usm.report_in(await _overheard(session)))
+
+    async def _silence(self) -> CheckError:
+        """Why nothing came, as far as can be known."""
+        access = self.access
+        tries = f"in {access.retries + 1} tries of {access.timeout:g} s"
+        if not self._answered:
+            community = "" if access.version == "3" else "the community is wrong, or "
+            return TargetError(
+                "timeout",
+                f"{access.where}: no answer to SNMPv{access.version} {tries}: "
+                f"the device is off or unreachable, or {community}its access list leaves this agent out",
+            )
+        # RFC 3414 lets an agent report what it cannot decrypt; with AES net-snmp is silent instead.
+        if access.priv and not self._proven and await self._answers_unencrypted():
+            return ObserverError(*usm.wrong_privacy_key(access), answered=True)
+        return TargetError(
+            "timeout",
+            f"{access.where}: answered at first, then no more {tries}: "
+            "packets are lost on the way, or the device is overloaded",
+            answered=True,
+        )
+
+    async def _answers_unencrypted(self) -> bool:
+        """Whether the device takes our authentication when nothing is encrypted, be it to deny the access."""
+        access = self.access
+        session = SnmpSession(
+            access.address, port=access.port, user=usm.user_of(access, private=False), timeout=access.timeout
+        )
+        try:
+            await session.refresh()
+        except (SnmpError, OSError):
+            return False
+        datagram = await _overheard(session)
+        return bool(datagram) and usm.report_in(datagram) is None
+
+
+async def _overheard(session: SnmpSession) -> bytes:
+    """The datagram that answers a request for sysUpTime; empty when none came."""
+    loop = asyncio.get_running_loop()
+    heard = b""
+    # gufo-snmp gives no public access to its socket. It reads one turn of the loop after the socket became readable,
+    # so a second descriptor of the same socket can peek in the turn before.
+    with socket.socket(fileno=os.dup(session._fd)) as ear:
+
+        def peek() -> None:
+            nonlocal heard
+            try:
+                heard = ear.recv(65_535, socket.MSG_PEEK)
+            except OSError:
+                return
+
+        loop.add_reader(ear.fileno(), peek)
+        try:
+            await session.get_many([mib.SYS_UP_TIME])
+        except (SnmpError, OSError):
+            pass
+        finally:
+            loop.remove_reader(ear.fileno())
+    return heard
+
+
+def _closed(error: TimeoutError) -> bool:
+    """Whether the silence was an ICMP "port unreachable", which gufo-snmp calls a timeout too."""
+    return str(error.__cause__) == "connection refused"
+
+
+def _with_errno(error: OSError) -> OSError:
+    """gufo-snmp writes an errno into the text: ``Network is unreachable (os error 101)``."""
+    found = re.search(r"^(.*) \(os error (\d+)\)$", str(error))
+    return OSError(int(found[2]), found[1]) if found and error.errno is None else error
