@@ -163,6 +163,12 @@ def why_refused(at: int, value: float) -> str | None:
     return None
 
 
+def describe(key: SeriesKey, at: int, value: float) -> str:
+    """A point, for a person."""
+    instance = f"[{key.instance}]" if key.instance else ""
+    return f"{key.node}/{key.check}/{key.label} {key.metric}{instance} = {value} at {at}"
+
+
 def all_acceptable(batch: Batch) -> bool:
     """Whether no point of a batch needs a look by :func:`why_refused`. Fast, and may say no when it should say yes."""
     if not batch.at:
