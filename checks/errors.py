@@ -82,8 +82,11 @@ def from_os_error(error: OSError, target: str) -> CheckError:
         return TargetError("tls", f"{target}: TLS failed: {getattr(error, 'reason', None) or error}")
     if isinstance(error, TimeoutError):
         return TargetError("timeout", f"{target}: no answer in time")
-    if error.errno in _TARGET_ERRNO:
-        reason, text = _TARGET_ERRNO[error.errno]
+    number = error.errno
+    if number is None and isinstance(error, ConnectionError):
+        number = errno.ECONNRESET  # asyncio raises these itself, without a number, when the peer hangs up
+    if number in _TARGET_ERRNO:
+        reason, text = _TARGET_ERRNO[number]
         return TargetError(reason, f"{target}: {text}")
-    reason, text = _OBSERVER_ERRNO.get(error.errno or 0, ("os", f"{error.strerror or error}"))
+    reason, text = _OBSERVER_ERRNO.get(number or 0, ("os", f"{error.strerror or error}"))
     return ObserverError(reason, f"{target}: {text}")

@@ -42,6 +42,11 @@ def test_a_timeout_and_a_tls_failure_are_the_target_s() -> None:
     assert from_os_error(ssl.SSLError("handshake"), "a:1").reason == "tls"
 
 
+def test_a_peer_that_hangs_up_on_asyncio_is_not_our_fault() -> None:
+    error = from_os_error(ConnectionResetError("Connection lost"), "a:1")
+    assert (error.state, error.reason) == (State.CRIT, "reset")
+
+
 def test_an_observer_s_fault_is_never_an_outage() -> None:
     assert ObserverError("bug", "x").outcome().state is State.UNKNOWN
 
