@@ -1,0 +1,81 @@
+"""A register becomes the plan of one agent: its jobs, and the secrets that they need."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from checks.model import Job
+from checks.plan import PlanError, jobs_of, plan_of
+from checks.topology import Register, loads
+from tests.checks.test_topology import CHECKS, HEAD
+
+NODES = """\
+- {id: d, name: D, template: site, parent: bk, prefix: 10.2.0.0/24, measured_by: self, probe: {interval: 3}}
+- {id: a, name: A, template: site, parent: d, prefix: 10.1.0.0/24}
+- {id: b, name: B, template: site, parent: d, prefix: 10.1.1.0/24, measured_by: self, devices: [{id: r1, kind: router,
+   host: 2, checks: [{check: snmp, interval: 10, deadline: 4, retry: 2, params: {community: "secret:c", count: 1}}]}]}
+"""
+SECRETS = {"c": "s3cret"}
+
+
+def register(nodes: str = NODES) -> Register:
+    return loads(HEAD + nodes, "t.yaml", CHECKS).on(datetime.date(2025, 1, 1))
+
+
+def ids(agent: str) -> list[str]:
+    return [job.id for job in plan_of(register(), agent, SECRETS).jobs]
+
+
+def test_an_agent_measures_itself_its_wards_and_its_childrens_routers() -> None:
+    assert ids("bk") == ["bk/host/agent", "bk/snmp/r1", "d/ping/from-parent"]
+    assert ids("d") == ["d/host/agent", "d/snmp/r1", "a/snmp/r1", "a/ping/from-parent", "b/ping/from-parent"]
+    assert ids("b") == ["b/host/agent", "b/snmp/r1"]
+
+
+def test_every_job_belongs_to_one_plan() -> None:
+    everyone = [job for agent in register().agents for job in ids(agent)]
+    assert sorted(everyone) == sorted(job.id for job in jobs_of(register()))
+
+
+def test_times_have_defaults_that_fit_the_interval() -> None:
+    jobs = {job.id: job for job in jobs_of(register())}
+    assert jobs["a/snmp/r1"] == Job("a", "snmp", "r1", "10.1.0.1", 60.0, 10.0, 20.0)
+    assert jobs["d/ping/from-parent"] == Job("d", "ping", "from-parent", "10.2.0.1", 3.0, 1.5, 3.0)
+    written = jobs["b/snmp/r1"]
+    assert (written.target, written.interval, written.deadline, written.retry) == ("10.1.1.2", 10.0, 4.0, 2.0)
+
+
+def test_only_a_plan_holds_the_secrets() -> None:
+    jobs = {job.id: job for job in jobs_of(register())}
+    assert jobs["b/snmp/r1"].params == {"community": "secret:c", "count": 1}
+    planned = {job.id: job for job in plan_of(register(), "b", SECRETS).jobs}
+    assert planned["b/snmp/r1"].params == {"community": "s3cret", "count": 1}
+
+
+def test_the_version_follows_the_content_and_the_secrets() -> None:
+    version = plan_of(register(), "b", SECRETS).version
+    assert version == plan_of(register(), "b", SECRETS | {"other": "x"}).version
+    assert version != plan_of(register(), "b", {"c": "new"}).version
+    assert version != plan_of(register(), "b", SECRETS, report_every=1.0).version
+    assert version != plan_of(register(NODES.replace("deadline: 4", "deadline: 3")), "b", SECRETS).version
+
+
+def test_a_missing_secret_is_named_with_its_place_and_near_match() -> None:
+    with pytest.raises(PlanError) as caught:
+        plan_of(register(), "b", {"cc": "x"})
+    assert str(caught.value) == "job b/snmp/r1, parameter community: no secret 'c': did you mean 'cc'?"
+
+
+@pytest.mark.parametrize(
+    ("agent", "message"),
+    [
+        ("bkk", "no agent 'bkk' on 2025-01-01: did you mean 'bk'?"),
+        ("a", "no agent 'a' on 2025-01-01: expected bk, d or b"),
+    ],
+)
+def test_a_node_without_an_agent_has_no_plan(agent: str, message: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan_of(register(), agent, SECRETS)
+    assert str(caught.value) == message
