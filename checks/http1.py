@@ -178,7 +178,7 @@ class Connection:
             raise HttpError("closed", "the connection is closed: open a new one")
         try:
             return await self._exchange(method, target, headers or {}, body, limit)
-        except h11.LocalProtocolError as error:
+        except (h11.LocalProtocolError, UnicodeEncodeError) as error:
             self.abort()
             raise HttpError("bad-request", f"{method} {target}: not a valid request: {error}") from error
         except h11.RemoteProtocolError as error:
