@@ -1,0 +1,34 @@
+"""Every check there is, by name. A literal: what an agent can be told to do is read here, and nowhere else."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from checks import host, http, ping, tcp, tls
+from checks.contract import AnyCheck
+from checks.errors import ObserverError
+from checks.snmp.check import CHECK as SNMP
+
+CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
+    {
+        "host": host.CHECK,
+        "http": http.CHECK,
+        "ping": ping.CHECK,
+        "snmp": SNMP,
+        "tcp": tcp.CHECK,
+        "tls": tls.CHECK,
+    }
+)
+
+
+def find(name: str) -> AnyCheck:
+    """The check of a name. Raises ObserverError with the near match, or with the names there are."""
+    check = CHECKS.get(name)
+    if check is None:
+        near = difflib.get_close_matches(name, CHECKS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(CHECKS)}"
+        raise ObserverError("unknown-check", f"unknown check {name!r}: {hint}")
+    return check
