@@ -25,32 +25,42 @@ class PlanError(ValueError):
 
 def jobs_of(register: Register) -> tuple[Job, ...]:
     """All jobs of the province, in the order of the topology. Secrets stay names: "secret:NAME"."""
-    return tuple(job for _, job in _assigned(register))
+    return tuple(job for _, job in assigned(register))
+
+
+def plans_of(register: Register, secrets: Mapping[str, str], *, report_every: float = REPORT_EVERY) -> dict[str, Plan]:
+    """The plan of every agent: what it does of itself, of the nodes that it measures, and a ping of each child's
+    router. ``secrets`` are values by name; ``report_every`` is in seconds. The same register and secrets give the
+    same versions. Raises PlanError when a secret is missing, or an agent has nothing to do."""
+    jobs: dict[str, list[Job]] = {agent: [] for agent in register.agents}
+    for agent, job in assigned(register):
+        jobs[agent].append(_with_secrets(job, secrets))
+    idle = next((agent for agent, own in jobs.items() if not own), None)
+    if idle is not None:
+        raise PlanError(f"agent {idle!r} has no jobs on {register.day}: give its template checks in the topology")
+    return {agent: _plan(agent, tuple(own), report_every) for agent, own in jobs.items()}
 
 
 def plan_of(register: Register, agent: str, secrets: Mapping[str, str], *, report_every: float = REPORT_EVERY) -> Plan:
-    """What the agent at a node does: of itself, of the nodes that it measures, and a ping of each child's router.
-
-    ``secrets`` are values by name; ``report_every`` is in seconds. The same register and secrets give the same
-    version. Raises PlanError when no agent runs at that node, or a secret is missing.
-    """
-    if agent not in register.nodes or not register.nodes[agent].has_agent:
+    """The plan of one agent. Raises PlanError as :func:`plans_of`, and when no agent runs at that node."""
+    if agent not in register.agents:
         raise PlanError(f"no agent {agent!r} on {register.day}: {near(agent, register.agents)}")
-    jobs = tuple(_with_secrets(job, secrets) for measurer, job in _assigned(register) if measurer == agent)
-    if not jobs:
-        raise PlanError(f"agent {agent!r} has no jobs on {register.day}: give its template checks in the topology")
+    return plans_of(register, secrets, report_every=report_every)[agent]
+
+
+def _plan(agent: str, jobs: tuple[Job, ...], report_every: float) -> Plan:
     content = msgspec.json.encode((agent, report_every, jobs), order="sorted")
     return Plan(agent, hashlib.sha256(content).hexdigest()[:16], report_every, jobs)
 
 
-def _assigned(register: Register) -> Iterator[tuple[str, Job]]:
-    """(the agent, its job), node by node."""
+def assigned(register: Register) -> Iterator[tuple[str, Job]]:
+    """Every job with the node whose agent runs it, node by node. Secrets stay names."""
     for node in register.nodes.values():
         agent = register.agent_of(node.id)
         for bound in checks_of(node):
             if bound.owner or node.has_agent:
                 yield agent, _job(node, bound.entry.check, bound.label, bound.target, bound.entry)
-        if node.parent is not None and node.router is not None:
+        if node.parent is not None and node.router is not None and not node.probe.off:
             yield register.agent_of(node.parent), _job(node, "ping", FROM_PARENT, node.router.address, node.probe)
 
 

@@ -118,11 +118,12 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """How the agent of a node's parent pings the node's router. Seconds."""
+    """How the agent of a node's parent pings the node's router. Seconds. ``off`` for a router that answers no ping."""
 
     interval: Seconds = 10.0
     deadline: Seconds | None = None
     retry: Seconds | None = None
+    off: bool = False
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,7 +65,7 @@ def test_the_version_follows_the_content_and_the_secrets() -> None:
 def test_a_missing_secret_is_named_with_its_place_and_near_match() -> None:
     with pytest.raises(PlanError) as caught:
         plan_of(register(), "b", {"cc": "x"})
-    assert str(caught.value) == "job b/snmp/r1, parameter community: no secret 'c': did you mean 'cc'?"
+    assert str(caught.value) == "job bk/snmp/r1, parameter community: no secret 'c': did you mean 'cc'?"
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,10 @@ def test_a_node_without_an_agent_has_no_plan(agent: str, message: str) -> None:
     with pytest.raises(PlanError) as caught:
         plan_of(register(), agent, SECRETS)
     assert str(caught.value) == message
+
+
+def test_a_router_that_answers_no_ping_is_not_probed() -> None:
+    probed = {job.id for job in jobs_of(register())}
+    assert "d/ping/from-parent" in probed
+    silent = {job.id for job in jobs_of(register(NODES.replace("probe: {interval: 3}", "probe: {off: true}")))}
+    assert silent == probed - {"d/ping/from-parent"}

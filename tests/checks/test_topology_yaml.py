@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plan import jobs_of, plan_of
+from checks.plan import jobs_of, plans_of
 from checks.registry import CHECKS
 from checks.snmp.check import CHECK as SNMP
 from checks.topology import Register, Topology, load
@@ -88,6 +88,6 @@ def test_every_commune_became_one_that_is_there(before: Register, after: Registe
 
 def test_every_job_of_the_province_is_in_one_plan(before: Register) -> None:
     secrets = {"snmp-community": "public"}
-    planned = [job.id for agent in before.agents for job in plan_of(before, agent, secrets).jobs]
+    planned = [job.id for plan in plans_of(before, secrets).values() for job in plan.jobs]
     assert sorted(planned) == sorted(job.id for job in jobs_of(before))
-    assert len(planned) == len(set(planned)) == 7 + 8 * 4 + 108 * 2
+    assert len(planned) == len(set(planned)) == 7 + (8 + 108) * 4
