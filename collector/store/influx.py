@@ -132,13 +132,14 @@ class InfluxStore:
         try:
             self._server.write("\n".join([line.text for line in ready]).encode())
         except Refused as refused:
-            if len(ready) == 1 and len(ready[0].points) > 1:
-                # It refuses the line for one field: the others are good.
-                return [refusal for point in ready[0].points for refusal in self._send(lines([point], self._forms))]
-            if len(ready) == 1 or refused.dropped == len(ready):
-                return [self._refusal(point, refused.reason) for line in ready for point in line.points]
-            half = len(ready) // 2
-            return self._send(ready[:half]) + self._send(ready[half:])
+            points = [point for line in ready for point in line.points]
+            if len(ready) > 1 and refused.dropped != len(ready):
+                half = len(ready) // 2
+                return self._send(ready[:half]) + self._send(ready[half:])
+            if len(points) == len(ready):
+                return [self._refusal(point, refused.reason) for point in points]
+            # A line goes with its worst field: the others are good. What is wrong is mostly wrong with a whole series.
+            return self._send([line for point in sorted(points) for line in lines([point], self._forms)])
         except StoreError:
             self._server.forget()
             raise

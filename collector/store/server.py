@@ -155,7 +155,10 @@ class Server:
         name = self._settings.database
         response = self._send("POST", "/query", {"q": f"CREATE DATABASE {identifier(name)}"})
         if response.status == 200:
-            check_answer(response.data)
+            try:
+                check_answer(response.data)
+            except StoreError as error:
+                raise StoreAway(f"{self.url}: cannot create database {name!r}: {error}") from error
 
     def _write_v2(self, body: bytes) -> None:
         try:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from collector.store.embedded import EmbeddedStore
 from collector.store.influx import InfluxStore
 from collector.store.model import Batch, Selector, SeriesKey, Store
 from collector.store.server import InfluxSettings
+from tests.peers import accepts, free_port, need, running
 
 T0 = 1_750_000_000_000
 """A moment in June 2025, in Unix ms."""
@@ -62,6 +64,46 @@ def victoria(folder: Path, url: str) -> Lab:
         forgets=False,
         later_wins=False,
     )
+
+
+def answers(url: str) -> bool:
+    """Whether an HTTP server answers a GET with success."""
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1) as response:
+        return bool(response.status < 300)
+    return False
+
+
+@contextlib.contextmanager
+def influxd(folder: Path, port: int, *, auth: bool = False) -> Iterator[None]:
+    """Debian's InfluxDB 1.6, with its data in a folder."""
+    need("influxd")
+    config = folder / "influxdb.conf"
+    config.write_text(
+        f'reporting-disabled = true\nbind-address = "127.0.0.1:{free_port()}"\n'
+        f'[meta]\ndir = "{folder}/meta"\n[data]\ndir = "{folder}/data"\nwal-dir = "{folder}/wal"\n'
+        f'[monitor]\nstore-enabled = false\n[http]\nbind-address = "127.0.0.1:{port}"\nlog-enabled = false\n'
+        f"auth-enabled = {str(auth).lower()}\n"
+    )
+    argv = ["influxd", "-config", str(config)]
+    with running(argv, ready=lambda: answers(f"http://127.0.0.1:{port}/ping"), log=folder / "log"):
+        yield
+
+
+@contextlib.contextmanager
+def victoria_metrics(folder: Path, port: int, *more: str) -> Iterator[None]:
+    """Debian's VictoriaMetrics, with its data in a folder and ``more`` arguments."""
+    need("victoria-metrics")
+    argv = [
+        "victoria-metrics",
+        f"-storageDataPath={folder}/data",
+        f"-httpListenAddr=127.0.0.1:{port}",
+        "-retentionPeriod=100y",
+        "-dedup.minScrapeInterval=1ms",
+        *more,
+    ]
+    # Whether it speaks TLS or not: a socket that accepts is ready.
+    with running(argv, ready=lambda: accepts(port), log=folder / "log"):
+        yield
 
 
 def key(node: str, metric: str = "rtt", *, check: str = "wan", label: str = "up", instance: str = "") -> SeriesKey:
