@@ -38,7 +38,7 @@ class SnmpParams(Params, frozen=True):
     ``community`` is for versions 1 and 2c; ``user``, ``auth``, ``auth_key``, ``priv`` and ``priv_key`` for 3, the keys
     being passwords.
     ``timeout`` is seconds for one try of one request, ``retries`` come after it. ``max_repetitions`` are rows asked
-    for by one GETBULK, ``max_varbinds`` instances by one GET: at 42 the answer stays in one Ethernet frame.
+    for by one GETBULK, ``max_varbinds`` instances by one GET: at 48 the answer stays in one Ethernet frame.
     ``interfaces`` and ``exclude`` are regular expressions on ifName, found anywhere in it: an interface is looked
     at if the first matches and the second does not. ``require_up`` names, by ifName or ifAlias, those that must
     be up; of others it is only recorded. ``utilization`` (%, the busier direction) and ``errors`` (1/s, both
@@ -55,7 +55,7 @@ class SnmpParams(Params, frozen=True):
     timeout: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
     max_repetitions: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 25
-    max_varbinds: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 42
+    max_varbinds: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 48
     interfaces: str = ""
     exclude: str = r"^(lo|Lo|Loopback|loopback|Null|Nu|NULL)\d*$"
     require_up: tuple[str, ...] = ()
