@@ -57,13 +57,21 @@ class JournalError(Exception):
 class Journal:
     """Entries, the tables that they need, and what has been received. One writer thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, after: int = 0) -> None:
+        """Opens or makes the file. New entries are numbered beyond ``after``, which a store may remember although the
+        journal was lost."""
         self.path = path
         self.depth = 0
         """Entries on disk that the store has not settled yet."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
+        self._db.execute(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT 'entry', ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'entry')",
+            (after,),
+        )
+        self._db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'entry'", (after,))
         self._reader = sqlite3.connect(path, check_same_thread=False)
         self._received: dict[tuple[str, int], Intervals] = {
             (agent, epoch): Intervals(_runs_decoder.decode(runs))

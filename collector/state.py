@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-T = TypeVar("T")
+from alerts.model import Incident, TimelineEvent
+from alerts.pipeline import Notification, Status
 
 _meta = sa.MetaData()
 _agent = sa.Table(
@@ -44,12 +45,37 @@ _incident = sa.Table(
 )
 
 
-class Changes(msgspec.Struct):
-    """What one step changed, to be kept in one transaction: ``things`` by (kind, key), None to forget it;
-    ``incidents`` as (id, node, opened_at, closed_at, body)."""
+_timeline = sa.Table(
+    "timeline",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("incident", sa.Integer, nullable=False, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+_notification = sa.Table(
+    "notification",
+    _meta,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("incident", sa.Integer, nullable=False, index=True),
+    sa.Column("pending", sa.Boolean, nullable=False, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
 
-    things: dict[tuple[str, str], bytes | None] = {}
-    incidents: list[tuple[int, str, int, int | None, bytes]] = []
+
+class Changes(msgspec.Struct):
+    """What one step changed, to be kept in one transaction. ``things`` are by (kind, key)."""
+
+    things: dict[tuple[str, str], bytes] = {}
+    incidents: list[Incident] = []
+    timeline: list[TimelineEvent] = []
+    notifications: list[Notification] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.things or self.incidents or self.timeline or self.notifications)
+
+
+class StateError(Exception):
+    """The state cannot be kept. Says the file and the remedy."""
 
 
 class StateFile:
@@ -62,6 +88,7 @@ class StateFile:
             poolclass=sa.StaticPool,
             connect_args={"check_same_thread": False},
         )
+        self._path = path or "state"
         self._tokens: dict[bytes, str] = {}
         self._tokens_version = -1
         with self._engine.begin() as db:
@@ -113,18 +140,20 @@ class StateFile:
     # States and incidents
 
     def save(self, changes: Changes) -> None:
-        """Keeps what changed, all or nothing."""
-        with self._engine.begin() as db:
-            kept = [
-                {"kind": k, "key": key, "body": body} for (k, key), body in changes.things.items() if body is not None
-            ]
-            gone = [{"k": k, "i": key} for (k, key), body in changes.things.items() if body is None]
-            _upsert(db, _thing, ("kind", "key"), kept)
-            if gone:
-                where = (_thing.c.kind == sa.bindparam("k")) & (_thing.c.key == sa.bindparam("i"))
-                db.execute(sa.delete(_thing).where(where), gone)
-            names = ("id", "node", "opened_at", "closed_at", "body")
-            _upsert(db, _incident, ("id",), [dict(zip(names, row, strict=True)) for row in changes.incidents])
+        """Keeps what changed, all or nothing. Raises StateError."""
+        try:
+            with self._engine.begin() as db:
+                _save(db, changes)
+        except sa.exc.OperationalError as error:
+            raise StateError(f"{self._path}: cannot be written ({error.orig}): free space on its disk") from error
+
+    def forget(self, kind: str, keys: Iterable[str]) -> None:
+        """Forgets things."""
+        rows = [{"k": kind, "i": key} for key in keys]
+        if rows:
+            where = (_thing.c.kind == sa.bindparam("k")) & (_thing.c.key == sa.bindparam("i"))
+            with self._engine.begin() as db:
+                db.execute(sa.delete(_thing).where(where), rows)
 
     def things(self, kind: str) -> dict[str, bytes]:
         """What is kept of a kind, by key."""
@@ -132,7 +161,7 @@ class StateFile:
             query = sa.select(_thing).where(_thing.c.kind == kind)
             return {row.key: row.body for row in db.execute(query)}
 
-    def incidents(self, *, open_only: bool = False, node: str | None = None, limit: int = 200) -> list[bytes]:
+    def incidents(self, *, open_only: bool = False, node: str | None = None, limit: int = 200) -> list[Incident]:
         """Incidents, newest first."""
         query = sa.select(_incident.c.body).order_by(_incident.c.id.desc()).limit(limit)
         if open_only:
@@ -140,13 +169,29 @@ class StateFile:
         if node is not None:
             query = query.where(_incident.c.node == node)
         with self._engine.begin() as db:
-            return list(db.execute(query).scalars())
+            return [_decode_incident(body) for body in db.execute(query).scalars()]
 
-    def incident(self, number: int) -> bytes | None:
+    def incident(self, number: int) -> Incident | None:
         """One incident."""
         with self._engine.begin() as db:
-            body: bytes | None = db.execute(sa.select(_incident.c.body).where(_incident.c.id == number)).scalar()
-            return body
+            body = db.execute(sa.select(_incident.c.body).where(_incident.c.id == number)).scalar()
+            return _decode_incident(body) if body is not None else None
+
+    def timeline(self, number: int) -> list[TimelineEvent]:
+        """What happened in an incident, in order."""
+        query = sa.select(_timeline.c.body).where(_timeline.c.incident == number).order_by(_timeline.c.id)
+        with self._engine.begin() as db:
+            return [_decode_line(body) for body in db.execute(query).scalars()]
+
+    def notifications(self, *, pending: bool = False, incident: int | None = None) -> list[Notification]:
+        """What was decided to tell, or not."""
+        query = sa.select(_notification.c.body).order_by(_notification.c.incident)
+        if pending:
+            query = query.where(_notification.c.pending)
+        if incident is not None:
+            query = query.where(_notification.c.incident == incident)
+        with self._engine.begin() as db:
+            return [_decode_notification(body) for body in db.execute(query).scalars()]
 
     def last_incident(self) -> int:
         """The highest incident number given; 0 when there was none."""
@@ -167,6 +212,32 @@ def _upsert(db: sa.Connection, table: sa.Table, keys: Sequence[str], rows: Itera
         db.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), found)
 
 
-def decoder(kind: type[T]) -> Callable[[bytes], T]:
-    """Turns a kept body back into its struct."""
-    return msgspec.msgpack.Decoder(kind).decode
+def _save(db: sa.Connection, changes: Changes) -> None:
+    things = [{"kind": kind, "key": key, "body": body} for (kind, key), body in changes.things.items()]
+    _upsert(db, _thing, ("kind", "key"), things)
+    _upsert(db, _incident, ("id",), [_incident_row(incident) for incident in changes.incidents])
+    lines = [{"incident": int(line.incident), "body": _encode(line)} for line in changes.timeline]
+    if lines:
+        db.execute(sa.insert(_timeline), lines)
+    _upsert(db, _notification, ("id",), [_notification_row(told) for told in changes.notifications])
+
+
+def _incident_row(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": int(incident.id),
+        "node": incident.node,
+        "opened_at": incident.opened_at,
+        "closed_at": incident.closed_at,
+        "body": _encode(incident),
+    }
+
+
+def _notification_row(told: Notification) -> dict[str, Any]:
+    pending = told.status is Status.PENDING
+    return {"id": told.id, "incident": int(told.incident), "pending": pending, "body": _encode(told)}
+
+
+_encode = msgspec.msgpack.encode
+_decode_incident = msgspec.msgpack.Decoder(Incident).decode
+_decode_line = msgspec.msgpack.Decoder(TimelineEvent).decode
+_decode_notification = msgspec.msgpack.Decoder(Notification).decode

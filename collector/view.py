@@ -144,6 +144,7 @@ class IncidentView:
     behind: list[str] = field(default_factory=list)
     alerts: list[AlertView] = field(default_factory=list)
     timeline: list[EventView] = field(default_factory=list)
+    title_en: str = ""
 
 
 @dataclass(frozen=True)

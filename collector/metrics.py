@@ -1,0 +1,59 @@
+"""/metrics: the collector's own health and the province's coverage, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from collector.centre import Centre
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def exposition(centre: Centre) -> bytes:
+    """The metrics in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Source(lambda: _families(centre)))
+    return generate_latest(registry)
+
+
+class _Source(Collector):
+    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families()
+
+
+def _families(centre: Centre) -> Iterable[Metric]:
+    counters, now = centre.ingest.counters, centre.answers.overview()
+    for name, about, value in (
+        ("reports", "Reports taken from agents.", counters.reports),
+        ("measurements", "Measurements taken.", counters.measurements),
+        ("values", "Values taken.", counters.values),
+        ("measurements_repeated", "Measurements that came again and changed nothing.", counters.repeated),
+        ("report_bytes", "Bytes of reports as sent.", counters.bytes),
+        ("measurements_foreign", "Measurements dropped: not the agent's to report.", centre.pipeline.foreign),
+        ("points_quarantined", "Points that the store refused.", centre.store.quarantined),
+    ):
+        yield CounterMetricFamily(f"thongsuot_{name}", about, value=value)
+    refused = CounterMetricFamily("thongsuot_reports_refused", "Reports refused.", labels=("reason",))
+    for reason, count in counters.refused.items():
+        refused.add_metric((reason,), count)
+    yield refused
+    for name, about, value in (
+        ("journal_entries", "Reports in the journal that the store has not settled.", centre.journal.depth),
+        ("store_up", "1 while the store takes what it is given.", int(not centre.drain.away)),
+        ("agents_reporting", "Agents with a live report within the proof window.", now.agents_reporting),
+        ("agents_expected", "Agents that the topology expects.", now.agents_expected),
+        ("incidents_open", "Open incidents.", len(now.incidents)),
+    ):
+        yield GaugeMetricFamily(f"thongsuot_{name}", about, value=value)
+    offices = GaugeMetricFamily("thongsuot_offices", "Required offices, by how they are.", labels=("tier", "state"))
+    for share in now.coverage.by_tier:
+        for state in ("connected", "down", "unobserved"):
+            offices.add_metric((share.id, state), getattr(share, state))
+    yield offices

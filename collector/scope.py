@@ -1,0 +1,61 @@
+"""What is watched today: the register in force, every job with the agent that runs it, and each agent's plan."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checks.model import Job, Plan
+from checks.plan import assigned, plans_of
+from checks.topology import Register, RegisteredOffice
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A register with what follows of it. Made anew when the topology or the day changes; never half-changed."""
+
+    register: Register
+    jobs: Mapping[str, tuple[Job, str]]
+    """By id: the job, and the node whose agent runs it. Secrets are names here."""
+    plans: Mapping[str, Plan]
+    """By agent, secrets filled in."""
+
+    @functools.cached_property
+    def _offices(self) -> Mapping[str, tuple[RegisteredOffice, ...]]:
+        found: dict[str, list[RegisteredOffice]] = {}
+        for office in self.register.offices:
+            found.setdefault(office.node, []).append(office)
+        return {node: tuple(offices) for node, offices in found.items()}
+
+    @functools.cached_property
+    def _jobs_by_node(self) -> Mapping[str, list[tuple[Job, str]]]:
+        found: dict[str, list[tuple[Job, str]]] = {}
+        for job, agent in self.jobs.values():
+            found.setdefault(job.node, []).append((job, agent))
+        return found
+
+    @functools.cached_property
+    def _measured(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, set[str]] = {agent: {agent} for agent in self.register.agents}
+        for job, agent in self.jobs.values():
+            found[agent].add(job.node)
+        return {agent: frozenset(nodes) for agent, nodes in found.items()}
+
+    def jobs_of(self, node: str) -> list[tuple[Job, str]]:
+        """The jobs that measure a node."""
+        return self._jobs_by_node.get(node, [])
+
+    def offices_of(self, node: str) -> tuple[RegisteredOffice, ...]:
+        """The offices of a node."""
+        return self._offices.get(node, ())
+
+    def speaks_for(self, agent: str) -> frozenset[str]:
+        """The nodes that an agent may report on."""
+        return self._measured.get(agent, frozenset())
+
+
+def scope_of(register: Register, secrets: Mapping[str, str], report_every: float) -> Scope:
+    """The scope of a register. Raises PlanError, naming what is missing."""
+    jobs = {job.id: (job, agent) for agent, job in assigned(register)}
+    return Scope(register, jobs, plans_of(register, secrets, report_every=report_every))

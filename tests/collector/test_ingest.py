@@ -1,0 +1,230 @@
+"""Reports into the journal, with real files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent import wire
+from checks.model import Measurement, Metric, Outcome, State
+from collector.ingest import Ingest, RefusedError
+from collector.journal import Entry, Journal, JournalError
+
+NOW = 1_750_000_000_000
+
+
+class Sender:
+    """An agent's side of the wire: numbers its measurements and keeps its table."""
+
+    def __init__(self, agent: str = "d1", epoch: int = 1, table: int = 1) -> None:
+        self.agent, self.epoch, self.table, self.next = agent, epoch, wire.Table(table), 1
+
+    def rows(self, count: int, job: str = "d1/ping/r1") -> list[tuple[int, Measurement]]:
+        outcome = Outcome(State.OK, "reply", answered=True, metrics=(Metric("rtt", 0.01, "s"),))
+        numbers = range(self.next, self.next + count)
+        self.next += count
+        return [(n, Measurement(job, NOW + n, 0.5, outcome)) for n in numbers]
+
+    def body(
+        self,
+        rows: list[tuple[int, Measurement]],
+        *,
+        words_from: tuple[int, int] = (0, 0),
+        gaps: tuple[wire.Gap, ...] = (),
+    ) -> bytes:
+        columns = wire.columns_of(rows, self.table)
+        texts, series = words_from
+        return wire.encode(
+            wire.Report(
+                self.agent,
+                self.epoch,
+                wire.Lane.LIVE,
+                NOW,
+                self.table.number,
+                texts,
+                self.table.texts[texts:],
+                series,
+                self.table.series[series:],
+                columns,
+                list(gaps),
+            )
+        )
+
+
+@contextlib.asynccontextmanager
+async def taking(path: Path, after: int = 0) -> AsyncIterator[tuple[Ingest, list[Entry]]]:
+    """An ingest over a journal, and the entries it commits."""
+    journal = Journal(path, after)
+    entries: list[Entry] = []
+
+    async def collect() -> None:
+        async for entry in journal.committed():
+            entries.append(entry)  # noqa: PERF401 - seen as they come
+
+    task = asyncio.create_task(collect())
+    try:
+        yield Ingest(journal), entries
+    finally:
+        await journal.close()
+        await task
+        journal.shut()
+
+
+def numbers(entries: list[Entry]) -> list[int]:
+    return [n for entry in entries for n in wire.sequence_numbers(entry.report.columns)]
+
+
+async def test_an_acknowledged_report_is_read_back_after_a_restart(tmp_path: Path) -> None:
+    sender = Sender()
+    rows = sender.rows(3)
+    async with taking(tmp_path / "j") as (ingest, _):
+        assert await ingest.take("d1", sender.body(rows), NOW) == 3
+    journal = Journal(tmp_path / "j")
+    (entry,) = journal.entries()
+    assert wire.measurements_of(entry.report.columns, entry.table) == rows
+    assert journal.depth == 1
+    journal.shut()
+
+
+async def test_a_report_sent_again_changes_nothing_and_is_acknowledged(tmp_path: Path) -> None:
+    sender = Sender()
+    body = sender.body(sender.rows(3))
+    async with taking(tmp_path / "j") as (ingest, entries):
+        assert await ingest.take("d1", body, NOW) == 3
+        assert await ingest.take("d1", body, NOW) == 0
+        assert ingest.counters.repeated == 3
+        assert ingest.journal.depth == 1
+    async with taking(tmp_path / "j") as (ingest, _):
+        assert await ingest.take("d1", body, NOW) == 0
+    assert numbers(entries) == [1, 2, 3]
+
+
+async def test_of_a_report_that_overlaps_only_what_is_new_is_kept(tmp_path: Path) -> None:
+    sender = Sender()
+    rows = sender.rows(5)
+    async with taking(tmp_path / "j") as (ingest, entries):
+        await ingest.take("d1", sender.body(rows[1:3]), NOW)
+        await ingest.take("d1", sender.body(rows), NOW)
+    assert numbers(entries) == [2, 3, 1, 4, 5]
+
+
+async def test_two_spools_of_one_agent_are_told_apart(tmp_path: Path) -> None:
+    first, second = Sender(epoch=1), Sender(epoch=2, table=2)
+    async with taking(tmp_path / "j") as (ingest, entries):
+        await ingest.take("d1", first.body(first.rows(2)), NOW)
+        await ingest.take("d1", second.body(second.rows(2)), NOW)
+    assert numbers(entries) == [1, 2, 1, 2]
+
+
+async def test_words_come_once_and_outlive_a_restart(tmp_path: Path) -> None:
+    sender = Sender()
+    async with taking(tmp_path / "j") as (ingest, _):
+        await ingest.take("d1", sender.body(sender.rows(1)), NOW)
+    known = (len(sender.table.texts), len(sender.table.series))
+    async with taking(tmp_path / "j") as (ingest, _):
+        assert await ingest.take("d1", sender.body(sender.rows(1), words_from=known), NOW) == 1
+
+
+async def test_a_report_with_unknown_words_asks_for_them_all(tmp_path: Path) -> None:
+    sender = Sender()
+    async with taking(tmp_path / "j") as (ingest, entries):
+        with pytest.raises(RefusedError) as refused:
+            await ingest.take("d1", sender.body(sender.rows(1), words_from=(5, 1)), NOW)
+        assert refused.value.status == 409
+        assert refused.value.refusal.error == "unknown-ids"
+        assert await ingest.take("d1", sender.body(sender.rows(1)), NOW) == 1
+    assert numbers(entries) == [2]
+
+
+async def test_words_of_a_refused_report_are_not_kept(tmp_path: Path) -> None:
+    sender = Sender()
+    rows = sender.rows(1)
+    report = wire.decode(sender.body(rows))
+    report.columns.counts = [7]
+    async with taking(tmp_path / "j") as (ingest, _):
+        with pytest.raises(RefusedError, match="not as many as the rows say") as refused:
+            await ingest.take("d1", wire.encode(report), NOW)
+        assert refused.value.status == 422
+        known = (len(sender.table.texts), len(sender.table.series))
+        with pytest.raises(RefusedError, match="0 texts and 0 series are known"):
+            await ingest.take("d1", sender.body(rows, words_from=known), NOW)
+
+
+async def test_no_agent_speaks_for_another(tmp_path: Path) -> None:
+    sender = Sender(agent="d1")
+    async with taking(tmp_path / "j") as (ingest, entries):
+        with pytest.raises(RefusedError, match="c1's token cannot speak for 'd1'") as refused:
+            await ingest.take("c1", sender.body(sender.rows(1)), NOW)
+    assert refused.value.status == 403
+    assert not entries
+
+
+async def test_gaps_are_kept_and_shown(tmp_path: Path) -> None:
+    sender, gap = Sender(), wire.Gap(1, 9, NOW - 900, NOW, 9, "spool-full")
+    sender.next = 10
+    async with taking(tmp_path / "j") as (ingest, _):
+        await ingest.take("d1", sender.body(sender.rows(1), gaps=(gap,)), NOW)
+        assert ingest.journal.gaps() == [("d1", gap)]
+        assert ingest.journal.received("d1", 1).runs() == [(1, 10)]
+
+
+async def test_what_is_settled_is_trimmed_and_still_known_as_received(tmp_path: Path) -> None:
+    sender = Sender()
+    body = sender.body(sender.rows(2))
+    async with taking(tmp_path / "j") as (ingest, entries):
+        await ingest.take("d1", body, NOW)
+        await ingest.journal.trim(entries[0].id)
+        assert ingest.journal.entries() == []
+        assert ingest.journal.depth == 0
+        assert await ingest.take("d1", body, NOW) == 0
+
+
+async def test_tables_of_an_agents_earlier_processes_are_forgotten_with_their_entries(tmp_path: Path) -> None:
+    async with taking(tmp_path / "j") as (ingest, entries):
+        for table in (1, 2):
+            sender = Sender(epoch=table, table=table)
+            await ingest.take("d1", sender.body(sender.rows(1)), NOW)
+        await ingest.journal.trim(entries[-1].id)
+        assert list(ingest.journal.tables) == [("d1", 2)]
+    journal = Journal(tmp_path / "j")
+    assert list(journal.tables) == [("d1", 2)]
+    journal.shut()
+
+
+async def test_a_journal_that_was_lost_goes_on_above_what_the_store_remembers(tmp_path: Path) -> None:
+    sender = Sender()
+    async with taking(tmp_path / "j", after=41) as (ingest, entries):
+        await ingest.take("d1", sender.body(sender.rows(1)), NOW)
+    assert [entry.id for entry in entries] == [42]
+
+
+async def test_a_full_disk_acknowledges_nothing_and_forgets_nothing(tmp_path: Path) -> None:
+    sender = Sender()
+    async with taking(tmp_path / "j") as (ingest, entries):
+        await ingest.take("d1", sender.body(sender.rows(1)), NOW)
+        pages = ingest.journal._db.execute("PRAGMA page_count").fetchone()[0]
+        ingest.journal._db.execute(f"PRAGMA max_page_count = {pages}")
+        # zstd cannot make random words small
+        chance = random.Random(1)
+        words = "".join(chance.choices("0123456789abcdefghijklmnopqrstuvwxyz", k=200_000))
+        large = (sender.next, Measurement("d1/ping/r1", NOW, 0.1, Outcome(State.CRIT, words, "timeout")))
+        body = sender.body([large])
+        with pytest.raises(JournalError, match=r"cannot write the journal .*full.*: free space on its disk"):
+            await ingest.take("d1", body, NOW)
+        ingest.journal._db.execute("PRAGMA max_page_count = 1000000")
+        with pytest.raises(RefusedError, match="0 texts"):  # the words that came with it are asked for again
+            await ingest.take("d1", sender.body([large], words_from=(1, 0)), NOW)
+        assert await ingest.take("d1", body, NOW) == 1
+    assert numbers(entries) == [1, 2]
+
+
+async def test_an_empty_report_is_a_sign_of_life_and_takes_no_space(tmp_path: Path) -> None:
+    async with taking(tmp_path / "j") as (ingest, entries):
+        assert await ingest.take("d1", Sender().body([]), NOW) == 0
+        assert ingest.journal.depth == 0
+    assert [entry.id for entry in entries] == [0]
