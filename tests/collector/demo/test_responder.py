@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyasn1.codec.ber import decoder, encoder  # type: ignore[import-untyped]  # pyasn1 ships no types
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]  # pysnmp ships no types
@@ -31,6 +31,7 @@ MIB_2: Oid = (1, 3, 6, 1, 2, 1)
 IF_DESCR: Oid = (*MIB_2, 2, 2, 1, 2)
 HC_IN: Oid = (*MIB_2, 31, 1, 1, 1, 6)
 UP_TIME: Oid = (*MIB_2, 1, 3, 0)
+UNHURRIED = settings(deadline=None)  # pysnmp takes 0.2 ms a variable to read an answer; on a busy machine, longer
 
 OIDS = st.one_of(
     st.sampled_from(VIEW.names),
@@ -151,6 +152,7 @@ def test_what_is_no_request_with_our_community_meets_silence(datagram: bytes) ->
     assert respond(datagram, b"demo", VIEW, NOW) is None
 
 
+@UNHURRIED
 @given(st.binary(max_size=200), st.integers(0, 60), st.integers(0, 255))
 def test_no_datagram_breaks_it(noise: bytes, at: int, byte: int) -> None:
     respond(noise, b"demo", VIEW, NOW)
@@ -159,6 +161,7 @@ def test_no_datagram_breaks_it(noise: bytes, at: int, byte: int) -> None:
     respond(bytes(whole), b"demo", VIEW, NOW)
 
 
+@UNHURRIED
 @given(st.lists(OIDS, min_size=1, max_size=4))
 def test_get_next_always_grows_or_ends(names: list[Oid]) -> None:
     status, variables = answer(request(v2c.GetNextRequestPDU(), names))
@@ -170,6 +173,7 @@ def test_get_next_always_grows_or_ends(names: list[Oid]) -> None:
             assert name == min(known for known in VIEW.names if known > asked)
 
 
+@UNHURRIED
 @given(st.lists(OIDS, max_size=4), st.integers(0, 6), st.integers(0, 50))
 def test_get_bulk_is_get_next_again_and_again(names: list[Oid], non_repeaters: int, repetitions: int) -> None:
     status, variables = answer(bulk(names, non_repeaters, repetitions))
