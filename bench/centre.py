@@ -118,7 +118,7 @@ async def serving(folder: Path, interval: float) -> AsyncIterator[tuple[Centre, 
         node=NODE, name=NODE, address=ROUTER, port=snmp_port, community=COMMUNITY, lat=22.1, lon=105.8, distance=20.0
     )
     routers = Routers([router], SystemClock())
-    await routers.start()
+    await routers.open()
     config = uvicorn.Config(
         centre.app(), host="127.0.0.1", port=port, ssl_certfile=certificate, ssl_keyfile=key, log_level="error"
     )

@@ -10,7 +10,6 @@ import asyncio
 import difflib
 import random
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 from checks.contract import Clock
@@ -49,7 +48,7 @@ class Routers:
         self._routers = {spec.node: _Router(spec, clock, seed, loss) for spec in specs}
         self._transports: list[asyncio.DatagramTransport] = []
 
-    async def start(self) -> None:
+    async def open(self) -> None:
         """Opens the sockets. Raises OSError that names the router and its address; then none is open."""
         loop = asyncio.get_running_loop()
         for router in self._routers.values():
@@ -72,15 +71,15 @@ class Routers:
         await asyncio.sleep(0)  # a transport closes its socket in the next turn of the loop
 
     @property
-    def stopped(self) -> AbstractSet[str]:
+    def stopped(self) -> set[str]:
         """The nodes whose routers are dark."""
-        return frozenset(node for node, router in self._routers.items() if router.dark)
+        return {node for node, router in self._routers.items() if router.dark}
 
     def stop(self, node: str) -> None:
         """The power goes: the router says nothing more, not even what it was about to. Raises LookupError."""
         self._router(node).power_off()
 
-    def start_again(self, node: str) -> None:
+    def start(self, node: str) -> None:
         """The power comes back: sysUpTime and all counters start from 0. Does nothing to one that runs.
         Raises LookupError."""
         self._router(node).power_on()

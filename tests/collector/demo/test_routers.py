@@ -66,7 +66,7 @@ def specs() -> list[RouterSpec]:
 @pytest.fixture
 async def routers(specs: list[RouterSpec], clock: HandClock) -> AsyncIterator[Routers]:
     routers = Routers(specs, clock, SEED)
-    await routers.start()
+    await routers.open()
     yield routers
     await routers.close()
 
@@ -125,8 +125,8 @@ async def test_a_router_started_again_counts_from_zero(
     assert up_time > 8_640_000, "it was there before the demonstration began"
     routers.stop("node-1")
     clock.at += 60_000
-    routers.start_again("node-1")
-    assert routers.stopped == frozenset()
+    routers.start("node-1")
+    assert routers.stopped == set()
     assert await client.get_many([UP_TIME, f"{HC_IN}.2"]) == {UP_TIME: 0, f"{HC_IN}.2": 0}
     clock.at += 2_500
     assert await client.get(UP_TIME) == 250
@@ -141,7 +141,7 @@ async def test_a_far_router_answers_later_than_a_near_one(clock: HandClock) -> N
     port = free_port(socket.SOCK_DGRAM)
     near, far = spec(0, port, distance=0), spec(1, port, distance=80)
     routers = Routers([near, far], clock, SEED)
-    await routers.start()
+    await routers.open()
 
     async def fastest(one: RouterSpec) -> float:
         client, best = session(one), 1.0
@@ -159,7 +159,7 @@ async def test_a_far_router_answers_later_than_a_near_one(clock: HandClock) -> N
 async def test_with_full_loss_nothing_is_answered(clock: HandClock) -> None:
     lossy = spec(0, free_port(socket.SOCK_DGRAM))
     routers = Routers([lossy], clock, SEED, loss=1.0)
-    await routers.start()
+    await routers.open()
     with pytest.raises(TimeoutError):
         await session(lossy, timeout=0.1).get(UP_TIME)
     await routers.close()
@@ -171,7 +171,7 @@ async def test_an_address_in_use_is_named_and_leaves_nothing_open(clock: HandClo
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind((pair[1].address, port))
         with pytest.raises(OSError, match=re.escape(f"router node-1 at {pair[1].address}:{port}: ")):
-            await Routers(pair, clock).start()
+            await Routers(pair, clock).open()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind((pair[0].address, port))
 
