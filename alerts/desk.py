@@ -187,8 +187,8 @@ class Desk:
 
     @property
     def open(self) -> tuple[Incident, ...]:
-        """The open incidents, by id."""
-        return tuple(sorted(self._board.incidents.values(), key=lambda incident: incident.id))
+        """The open incidents, oldest first."""
+        return tuple(sorted(self._board.incidents.values(), key=lambda incident: (incident.opened_at, incident.id)))
 
     @property
     def alerts(self) -> Mapping[str, Alert]:
