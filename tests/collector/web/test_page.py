@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.collector.web.province import NOW, Province, incident, jobs_of, province, samples
+from tests.collector.web.serving import Routers, app_of
+
+HOSTILE = "<script>alert(1)</script>\"'>&{{7*7}}"
+
+
+class Reader(HTMLParser):
+    """Every start tag of a page with its attributes, and the text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += f" {data}"
+
+
+def words_of(html: str) -> str:
+    return " ".join(Reader(html).text.split())
+
+
+@pytest.fixture
+def bac_kan() -> Province:
+    made = province(reach={"c01834": "down", "c01858": "unobserved"})
+    made.opened = [
+        incident(1, made.all["c01834"]),
+        incident(2, made.all["d060"], severity="warning"),
+        incident(3, made.all["c01840"], closed_at=NOW - 60_000),
+    ]
+    made.jobs = {node.id: jobs_of(node) for node in made.nodes()}
+    made.samples = samples(NOW - 3_600_000, NOW)
+    return made
+
+
+def client_of(readings: Province, demo: Routers | None = None) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=app_of(readings, demo=demo))
+    return httpx.AsyncClient(transport=transport, base_url="http://centre.test")
+
+
+@pytest.fixture
+async def client(bac_kan: Province) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(bac_kan) as made:
+        yield made
+
+
+PAGES = ("/", "/nodes", "/nodes?q=bang", "/nodes/bk", "/nodes/c01834", "/incidents", "/incidents/1", "/incidents/3")
+
+
+async def test_the_front_page_says_the_coverage_with_what_is_down_and_unobserved_apart(
+    client: httpx.AsyncClient,
+) -> None:
+    text = words_of((await client.get("/")).text)
+    # 7 nodes of 4 offices; one commune is down, one unobserved.
+    assert "Cơ quan, đơn vị đang kết nối Offices connected now 71,42 %" in text
+    assert "đã kết nối connected 20 /28 mất kết nối down 4 không quan sát được unobserved 4" in text
+
+
+async def test_a_hundred_percent_is_written_only_when_every_office_is_connected(bac_kan: Province) -> None:
+    async with client_of(bac_kan) as client:
+        for node in ("c01834", "c01858"):
+            assert 'class="value">100<' not in (await client.get("/")).text
+            bac_kan.change(node, "connected")
+        assert 'class="value">100<' in (await client.get("/")).text
+
+
+async def test_every_node_has_a_cell_that_says_its_name_and_reach_without_colour(client: httpx.AsyncClient) -> None:
+    cells = {
+        a["id"]: a for tag, a in Reader((await client.get("/")).text).tags if (a.get("id") or "").startswith("cell-")
+    }
+    assert len(cells) == 6  # all but the root, which is the province itself
+    down = cells["cell-c01834"]
+    assert down["aria-label"] == "Phường Nguyễn Thị Minh Khai: mất kết nối, nghiêm trọng"
+    assert down["href"] == "/nodes/c01834"
+
+
+async def test_open_incidents_come_with_the_most_severe_first(client: httpx.AsyncClient) -> None:
+    html = (await client.get("/")).text
+    assert re.findall(r'<tr id="incident-(\d+)"', html) == ["1", "2"]
+
+
+async def test_a_node_page_shows_its_jobs_interfaces_facts_and_incidents(client: httpx.AsyncClient) -> None:
+    text = words_of((await client.get("/nodes/c01834")).text)
+    for part in (
+        "Phường Nguyễn Thị Minh Khai",
+        "mất kết nối down",
+        "Được đo bởi Measured by Thành phố Bắc Kạn",
+        "10.66.1.1: no answer to 5 of 5 echo requests timeout",
+        "quá hạn",
+        "wan0 up 100 Mbit/s 8,2 Mbit/s (8,2 %)",
+        "sysName r-01834",
+        "đang mở open",
+    ):
+        assert part in text, part
+
+
+async def test_hostile_text_in_any_field_is_shown_and_never_run(bac_kan: Province) -> None:
+    bac_kan.rename("c01834", HOSTILE)
+    bac_kan.opened = [incident(1, bac_kan.all["c01834"], severity=HOSTILE)]
+    bac_kan.simulated = HOSTILE
+    async with client_of(bac_kan, Routers()) as client:
+        for path in ("/", "/nodes", "/nodes/c01834", "/incidents", "/incidents/1", "/nodes?q=" + HOSTILE):
+            html = (await client.get(path)).text
+            assert "alert(1)" in html
+            assert "<script>alert" not in html
+            # What broke out of an attribute would be one of its own.
+            assert not [a for _, a in Reader(html).tags if any("alert" in name for name in a)], path
+
+
+async def test_vietnamese_comes_first_and_english_beside_it_unless_turned_round(client: httpx.AsyncClient) -> None:
+    first = (await client.get("/")).text
+    assert '<html lang="vi"' in first
+    assert "Sự cố đang mở Open incidents" in words_of(first)
+    turned = await client.get("/?lang=en")
+    assert '<html lang="en"' in turned.text
+    assert "Open incidents Sự cố đang mở" in words_of(turned.text)
+    assert "71.42" in words_of(turned.text)
+    assert '<html lang="en"' in (await client.get("/incidents")).text, "the choice is kept"
+
+
+async def test_an_unknown_language_is_vietnamese(client: httpx.AsyncClient) -> None:
+    assert '<html lang="vi"' in (await client.get("/?lang=fr")).text
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/nodes/none"])
+async def test_no_page_names_anything_outside_the_centre(client: httpx.AsyncClient, path: str) -> None:
+    html = (await client.get(path)).text
+    for tag, attributes in Reader(html).tags:
+        for name in ("href", "src", "srcset", "action", "data-chart", "data-bundle"):
+            address = attributes.get(name) or ""
+            assert not urlsplit(address).netloc, f"{tag} {name}={address}"
+        assert not [name for name in attributes if name.startswith("on") or name == "style"], "the policy forbids them"
+
+
+async def test_files_name_nothing_outside_the_centre(client: httpx.AsyncClient) -> None:
+    for name in ("page.css", "page.js", "live.js", "refresh.js", "ages.js", "find.js", "charts.js", "icon.svg"):
+        file = await client.get(f"/static/{name}")
+        assert file.status_code == 200
+        assert not re.findall(r"(?:https?:)?//(?!www\.w3\.org/2000/svg)[a-z]+\.[a-z]", file.text), name
+        assert file.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_pages_forbid_inline_script_eval_and_framing(client: httpx.AsyncClient) -> None:
+    headers = (await client.get("/")).headers
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+    assert headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize("path", ["/nodes/none", "/nodes/a%22b", "/incidents/99", "/incidents/first"])
+async def test_what_is_not_there_is_said_in_words(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 404
+    words = words_of(answer.text)
+    assert "Không có điểm nút này There is no such node" in words or "Không có sự cố này" in words
+
+
+async def test_nodes_are_found_without_vietnamese_marks(client: httpx.AsyncClient) -> None:
+    for query, found in (("duc xuan", "c01840"), ("ĐỨC", "c01840"), ("01858", "c01858")):
+        html = (await client.get("/nodes", params={"q": query})).text
+        assert re.findall(r'<tr id="node-(\w+)"', html) == [found]
+    assert "Không có điểm nút nào tên như vậy" in (await client.get("/nodes?q=zzz")).text
+
+
+async def test_a_page_without_script_reloads_itself(client: httpx.AsyncClient) -> None:
+    assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in (await client.get("/")).text
+
+
+async def test_without_a_demo_there_are_no_buttons(client: httpx.AsyncClient) -> None:
+    assert "/demo/" not in (await client.get("/nodes/c01834")).text
+    assert (await client.post("/demo/routers/c01834/stop")).status_code == 404
+
+
+OURS = {"Sec-Fetch-Site": "same-origin"}
+
+
+async def test_the_demo_stops_and_starts_a_simulated_router(bac_kan: Province) -> None:
+    routers = Routers()
+    async with client_of(bac_kan, routers) as client:
+        assert 'action="/demo/routers/c01834/stop"' in (await client.get("/nodes/c01834")).text
+        answer = await client.post("/demo/routers/c01834/stop", headers=OURS)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/nodes/c01834")
+        assert routers.stopped == {"c01834"}
+        assert 'action="/demo/routers/c01834/start"' in (await client.get("/nodes/c01834")).text
+        await client.post("/demo/routers/c01834/start", headers={"Origin": "http://centre.test"})
+        assert routers.stopped == set()
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Origin": "http://elsewhere.test"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+)
+async def test_another_site_cannot_press_the_buttons(bac_kan: Province, headers: dict[str, str]) -> None:
+    routers = Routers()
+    async with client_of(bac_kan, routers) as client:
+        answer = await client.post("/demo/routers/c01834/stop", headers=headers)
+    assert answer.status_code == 403
+    assert answer.json()["detail"] == "this button works from the collector's own page only: open the node's page"
+    assert not routers.stopped
+
+
+async def test_a_real_router_cannot_be_stopped(bac_kan: Province) -> None:
+    routers = Routers()
+    async with client_of(bac_kan, routers) as client:
+        assert "/demo/" not in (await client.get("/nodes/d058")).text
+        answer = await client.post("/demo/routers/d058/stop", headers=OURS)
+        assert answer.status_code == 409
+        assert answer.json()["detail"] == "the router of d058 is not simulated: it cannot be stopped from here"
+        assert (await client.post("/demo/routers/none/stop", headers=OURS)).status_code == 404
+    assert not routers.stopped
+
+
+async def test_every_page_of_a_demo_says_what_is_simulated(bac_kan: Province) -> None:
+    bac_kan.simulated = "the routers of 4 communes"
+    async with client_of(bac_kan, Routers()) as client:
+        for path in PAGES:
+            assert "Mô phỏng Simulated the routers of 4 communes" in words_of((await client.get(path)).text), path
+
+
+async def test_a_chart_that_there_is_none_of_is_refused_in_words(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/nodes/c01834/charts/weather.svg")
+    assert (answer.status_code, answer.text) == (
+        404,
+        "no chart weather.svg: expected quality or traffic, as svg or json\n",
+    )
+    assert (await client.get("/nodes/none/charts/traffic.json")).status_code == 404
