@@ -8,6 +8,7 @@ import datetime
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -45,7 +46,8 @@ _JOB, _POSITION = "job", "position"
 
 
 class Centre:
-    """Takes reports, keeps them, judges them, and answers. ``simulated`` says of nodes what is not real."""
+    """Takes reports, keeps them, judges them, and answers. ``simulated`` says of nodes what is not real;
+    ``held`` is the lock on the state directory."""
 
     def __init__(
         self,
@@ -58,9 +60,10 @@ class Centre:
         notifiers: Sequence[Notifier],
         clock: Clock,
         simulated: Mapping[str, str] | None = None,
+        held: IO[str] | None = None,
     ) -> None:
         self.settings, self.state, self.journal, self.store = settings, state, journal, store
-        self._clock = clock
+        self._clock, self._held = clock, held
         self._topology = topology
         self._day = self._today()
         self.scope = self._scope_on(self._day)
@@ -185,6 +188,8 @@ class Centre:
             log.warning("the store is away; %d entries stay in the journal: %s", self.journal.depth, error)
         self.journal.shut()
         self.state.close()
+        if self._held is not None:
+            self._held.close()
 
     def _replay(self) -> None:
         """Takes what was journalled but not judged before the last end."""

@@ -1,0 +1,174 @@
+"""Runs the collector: opens its files, serves its addresses, and stops in order on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from alerts.notify import AppriseNotifier
+from alerts.pipeline import Notifier
+from checks.contract import Clock, SystemClock
+from checks.registry import CHECKS
+from checks.topology import Topology, load
+from collector.app import create_agents_app, create_app
+from collector.centre import Centre, open_journal
+from collector.lock import lock
+from collector.settings import Settings, host_and_port
+from collector.state import StateFile
+from collector.store.embedded import EmbeddedStore
+from collector.store.influx import InfluxStore
+from collector.store.model import Store
+from collector.web.demo import DemoControls
+from service.sdnotify import Notifier as ServiceManager
+from service.settings import SettingsError
+
+log = logging.getLogger(__name__)
+
+
+async def open_centre(
+    settings: Settings,
+    topology: Topology,
+    clock: Clock,
+    *,
+    simulated: Mapping[str, str] | None = None,
+) -> Centre:
+    """Opens the files of a state directory. Raises SettingsError, or OSError naming the file."""
+    directory = settings.directory
+    directory.mkdir(parents=True, exist_ok=True)
+    held = lock(directory)
+    store = await _open_store(settings, directory)
+    return Centre(
+        settings,
+        topology,
+        state=StateFile(directory / "state.db"),
+        journal=open_journal(directory, store),
+        store=store,
+        notifiers=_notifiers(settings.notify.urls),
+        clock=clock,
+        simulated=simulated,
+        held=held,
+    )
+
+
+async def _open_store(settings: Settings, directory: Path) -> Store:
+    if settings.store.kind == "influx":
+        return await InfluxStore.open(settings.store.influx, directory / "series.db")
+    return await EmbeddedStore.open(directory / "store.db")
+
+
+def _notifiers(urls: Sequence[str]) -> list[Notifier]:
+    try:
+        return [AppriseNotifier(url, place=f"notify.urls[{i}]") for i, url in enumerate(urls)]
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+class Server:
+    """A collector with its listeners, within one event loop."""
+
+    def __init__(self, centre: Centre, clock: Clock, *, demo: DemoControls | None = None) -> None:
+        self.centre = centre
+        self._manager = ServiceManager(os.environ, os.getpid())
+        listen = centre.settings.listen
+        apart = bool(listen.agents)
+        self._servers = [_listener(create_app(centre, clock, agents_too=not apart, demo=demo), listen.page)]
+        if apart:
+            agents = create_agents_app(centre, clock)
+            self._servers.append(_listener(agents, listen.agents, listen.certificate, listen.key))
+
+    async def run(self, ready: asyncio.Event | None = None) -> None:
+        """Serves until :meth:`stop`. Sets ``ready`` when every address is open and the journal is replayed."""
+        running = asyncio.create_task(self.centre.run(), name="centre")
+        serving = [asyncio.create_task(server.serve(), name="serve") for server in self._servers]
+        watching = asyncio.create_task(self._tell_ready(ready), name="ready")
+        try:
+            await asyncio.wait((running, *serving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.stop()
+            watching.cancel()
+            self.centre.stream.close()
+            await asyncio.gather(*serving, return_exceptions=True)
+            running.cancel()
+            self._manager.stopping()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        for task in serving:
+            if (error := task.exception()) is not None:
+                raise error
+
+    def stop(self) -> None:
+        """Begins to stop."""
+        for server in self._servers:
+            server.should_exit = True
+
+    async def _tell_ready(self, ready: asyncio.Event | None) -> None:
+        await self.centre.ready.wait()
+        while not all(server.started for server in self._servers):  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.02)
+        self._manager.ready()
+        if ready is not None:
+            ready.set()
+        while self._manager.watchdog is not None:
+            if self.centre.ticking:
+                self._manager.alive()
+            await asyncio.sleep(self._manager.watchdog / 2)
+
+
+class _QuietServer(uvicorn.Server):
+    """Leaves the signals to us: there are two of it in one process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listener(app: ASGIApp, address: str, certificate: str = "", key: str = "") -> uvicorn.Server:
+    host, port = host_and_port(address, "listen")
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        ssl_certfile=certificate or None,
+        ssl_keyfile=key or None,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,
+    )
+    return _QuietServer(config)
+
+
+def serve(settings: Settings, topology_file: Path) -> None:
+    """``thongsuot-collector run``: until SIGTERM or Ctrl-C. SIGHUP reads the topology again; a bad one changes
+    nothing."""
+    clock = SystemClock()
+    topology = load(topology_file, CHECKS)
+
+    async def run() -> None:
+        server = Server(await open_centre(settings, topology, clock), clock)
+        loop = asyncio.get_running_loop()
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(stop, server.stop)
+        loop.add_signal_handler(signal.SIGHUP, _reload, server.centre, topology_file)
+        log.info("the page is at http://%s/", settings.listen.page)
+        await server.run()
+
+    asyncio.run(run())
+
+
+def _reload(centre: Centre, topology_file: Path) -> None:
+    try:
+        centre.replace_topology(load(topology_file, CHECKS))
+    except ValueError as error:
+        log.error("the topology was not reloaded; the one before stays in force:\n%s", error)
+    else:
+        log.info("%s is in force", topology_file)

@@ -1,0 +1,1 @@
+"""What both daemons need of their host: settings, a log, and systemd's ear."""
