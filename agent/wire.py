@@ -311,7 +311,7 @@ def decode(body: bytes) -> Report:
         return _decoder.decode(zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_REPORT_BYTES))
     except zstandard.ZstdError as error:
         raise WireError(f"expected a zstd frame: {error}") from error
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"expected a report in msgpack: {error}") from error
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import msgspec
 
 from agent import wire
 from collector.intervals import runs_of
 from collector.journal import Entry, Journal
+
+MOST = 1 << 53
+"""Beyond this no sequence number, time or count is taken: what is kept of them, and of their sums, has 64 bits."""
+MOST_ID = (1 << 63) - 1
+"""The largest that an epoch or a table may be called."""
 
 
 class RefusedError(Exception):
@@ -90,8 +97,7 @@ class Ingest:
             raise RefusedError(422, "malformed", str(error)) from error
         try:
             table.check(report.columns)
-            if any(gap.first > gap.last for gap in report.gaps):
-                raise wire.WireError("a gap ends before it begins")
+            _check_numbers(report)
             if len(set(wire.sequence_numbers(report.columns))) != len(report.columns.seq):
                 raise wire.WireError("a sequence number stands twice")
         except wire.WireError as error:
@@ -102,3 +108,23 @@ class Ingest:
                 raise RefusedError(409, "unknown-ids", str(error)) from error
             raise RefusedError(422, "malformed", str(error)) from error
         return new
+
+
+def _check_numbers(report: wire.Report) -> None:
+    """Raises WireError for numbers that no honest agent sends and that could not be kept."""
+    columns = report.columns
+    if not (0 <= report.epoch <= MOST_ID and 0 <= report.table <= MOST_ID):
+        raise wire.WireError(f"an epoch or table beyond 0 to {MOST_ID}")
+    if report.texts_from < 0 or report.series_from < 0:
+        raise wire.WireError("words from before the first")
+    bounds = [*accumulate(columns.seq)]
+    times = [report.sent_at, *accumulate(columns.at), *columns.duration]
+    for gap in report.gaps:
+        if gap.first > gap.last:
+            raise wire.WireError("a gap ends before it begins")
+        bounds += (gap.first, gap.last, gap.count)
+        times += (gap.start, gap.end)
+    if bounds and not 0 <= min(bounds) <= max(bounds) <= MOST:
+        raise wire.WireError(f"a sequence number or count beyond 0 to {MOST}")
+    if not -MOST <= min(times) <= max(times) <= MOST:
+        raise wire.WireError(f"a time beyond {MOST} ms")

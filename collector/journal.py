@@ -80,28 +80,29 @@ class Journal:
         self.tables = self._read_tables()
         self.depth = self._db.execute("SELECT count(*) FROM entry").fetchone()[0]
         self._waiting: asyncio.Queue[tuple[Entry, asyncio.Future[None]] | None] = asyncio.Queue()
+        # Which tables are needed: by the entries on disk, and by those (counted) that are not there yet.
+        self._last_entry: dict[tuple[str, int], int] = {
+            (agent, number): last
+            for agent, number, last in self._db.execute("SELECT agent, number, max(id) FROM entry GROUP BY 1, 2")
+        }
+        self._last_append: dict[tuple[str, int], int] = {}
+        self._appended = self._finished = 0
 
     def _read_tables(self) -> dict[tuple[str, int], wire.Table]:
         tables: dict[tuple[str, int], wire.Table] = {}
-        rows = self._db.execute("SELECT agent, number, body FROM vocabulary ORDER BY id")
-        for agent, number, body in rows:
-            table = tables.setdefault((agent, number), wire.Table(number))
-            texts, series = _words_decoder.decode(body)
-            table.texts += texts
-            table.series += series
+        for agent, number, body in self._db.execute("SELECT agent, number, body FROM vocabulary ORDER BY id"):
+            _add_words(tables.setdefault((agent, number), wire.Table(number)), body)
         return tables
 
     def received(self, agent: str, epoch: int) -> Intervals:
         """The sequence numbers that have arrived and are on disk, or are about to be."""
         return self._received.setdefault((agent, epoch), Intervals())
 
-    def forget_table(self, agent: str, number: int) -> None:
-        """Makes the agent send its table again."""
-        self.tables.pop((agent, number), None)
-
     async def append(self, entry: Entry) -> None:
         """Returns when the entry is on disk. Raises JournalError; then nothing of it is kept."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._appended += 1
+        self._last_append[entry.report.agent, entry.report.table] = self._appended
         self._waiting.put_nowait((entry, done))
         await done
 
@@ -125,7 +126,11 @@ class Journal:
                 await loop.run_in_executor(self._thread, self._commit, entries)
             except sqlite3.Error as error:
                 self._fail(group, error)
+                if closing:
+                    return
                 continue
+            self._finished += len(group)
+            self._last_entry.update({(e.report.agent, e.report.table): e.id for e in entries if e.id})
             self.depth += sum(entry.id > 0 for entry in entries)
             for _, done in group:
                 if not done.done():
@@ -178,16 +183,27 @@ class Journal:
                 self._waiting.put_nowait(None)
                 break
             group.append(more)
-        refusal = JournalError(f"{self.path}: cannot write the journal ({error}): free space on its disk")
-        for entry, done in group:
-            report = entry.report
-            self.forget_table(report.agent, report.table)
+        self._finished += len(group)
+        for report in (entry.report for entry, _ in group):
             row = self._reader.execute(
                 "SELECT runs FROM received WHERE agent = ? AND epoch = ?", (report.agent, report.epoch)
             ).fetchone()
             self._received[report.agent, report.epoch] = Intervals(_runs_decoder.decode(row[0]) if row else ())
+            # Another object, because what was taken before still names its words in the old one.
+            self.tables[report.agent, report.table] = self._table_on_disk(report.agent, report.table)
+        for _, done in group:
             if not done.done():
-                done.set_exception(refusal)
+                done.set_exception(self._unwritable(error))
+
+    def _table_on_disk(self, agent: str, number: int) -> wire.Table:
+        table = wire.Table(number)
+        query = "SELECT body FROM vocabulary WHERE agent = ? AND number = ? ORDER BY id"
+        for (body,) in self._reader.execute(query, (agent, number)):
+            _add_words(table, body)
+        return table
+
+    def _unwritable(self, error: sqlite3.Error) -> JournalError:
+        return JournalError(f"{self.path}: cannot write the journal ({error}): free space on its disk")
 
     def entries(self, after: int = 0, limit: int = -1) -> list[Entry]:
         """The entries on disk beyond an id, oldest first, at most ``limit`` of them unless it is negative."""
@@ -207,18 +223,31 @@ class Journal:
         return [(agent, wire.Gap(*rest)) for agent, *rest in rows]
 
     async def trim(self, settled: int) -> None:
-        """Forgets the entries up to an id, and the tables that neither an entry nor an agent's newest report needs."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._trim, settled)
+        """Forgets the entries up to an id, and the tables that neither an entry nor an agent's newest report needs.
+        Raises JournalError; then nothing is forgotten."""
+        newest = dict(self.tables.keys())  # of an agent's tables, the last to come
+        gone = [key for key in self.tables if newest[key[0]] != key[1] and not self._needs(key, settled)]
+        # From here on their agents are asked for them again, and what they then send is written after the deletion.
+        forgotten = {key: self.tables.pop(key) for key in gone}
+        for key in gone:
+            self._last_entry.pop(key, None)
+            self._last_append.pop(key, None)
+        try:
+            count = await asyncio.get_running_loop().run_in_executor(self._thread, self._trim, settled, gone)
+        except sqlite3.Error as error:
+            self.tables = forgotten | self.tables
+            raise self._unwritable(error) from error
+        self.depth -= count
 
-    def _trim(self, settled: int) -> None:
+    def _needs(self, table: tuple[str, int], settled: int) -> bool:
+        """Whether an entry beyond an id, or one that is not on disk yet, names its words in a table."""
+        return self._last_entry.get(table, 0) > settled or self._last_append.get(table, 0) > self._finished
+
+    def _trim(self, settled: int, tables: Sequence[tuple[str, int]]) -> int:
         with _transaction(self._db):
-            self.depth -= self._db.execute("DELETE FROM entry WHERE id <= ?", (settled,)).rowcount
-            newest = dict(self.tables.keys())  # of an agent's tables, the last to come
-            held = {(a, n) for a, n in self._db.execute("SELECT DISTINCT agent, number FROM entry")}
-            for agent, number in self._db.execute("SELECT DISTINCT agent, number FROM vocabulary").fetchall():
-                if newest.get(agent) != number and (agent, number) not in held:
-                    self._db.execute("DELETE FROM vocabulary WHERE agent = ? AND number = ?", (agent, number))
-                    self.tables.pop((agent, number), None)
+            count = self._db.execute("DELETE FROM entry WHERE id <= ?", (settled,)).rowcount
+            self._db.executemany("DELETE FROM vocabulary WHERE agent = ? AND number = ?", tables)
+            return count
 
     async def close(self) -> None:
         """Lets :meth:`committed` finish what waits, and end."""
@@ -229,6 +258,12 @@ class Journal:
         self._thread.shutdown()
         self._reader.close()
         self._db.close()
+
+
+def _add_words(table: wire.Table, body: bytes) -> None:
+    texts, series = _words_decoder.decode(body)
+    table.texts += texts
+    table.series += series
 
 
 @contextlib.contextmanager

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import zstandard
 
 from agent import wire
 from checks.model import Measurement, Metric, Outcome, State
@@ -217,8 +220,9 @@ async def test_a_full_disk_acknowledges_nothing_and_forgets_nothing(tmp_path: Pa
         with pytest.raises(JournalError, match=r"cannot write the journal .*full.*: free space on its disk"):
             await ingest.take("d1", body, NOW)
         ingest.journal._db.execute("PRAGMA max_page_count = 1000000")
-        with pytest.raises(RefusedError, match="0 texts"):  # the words that came with it are asked for again
-            await ingest.take("d1", sender.body([large], words_from=(1, 0)), NOW)
+        everything = (len(sender.table.texts), len(sender.table.series))
+        with pytest.raises(RefusedError, match="texts and 1 series are known"):
+            await ingest.take("d1", sender.body([large], words_from=everything), NOW)  # its words are asked for again
         assert await ingest.take("d1", body, NOW) == 1
     assert numbers(entries) == [1, 2]
 
@@ -228,3 +232,131 @@ async def test_an_empty_report_is_a_sign_of_life_and_takes_no_space(tmp_path: Pa
         assert await ingest.take("d1", Sender().body([]), NOW) == 0
         assert ingest.journal.depth == 0
     assert [entry.id for entry in entries] == [0]
+
+
+async def test_after_a_failed_write_the_words_on_disk_are_still_those_of_the_agent(tmp_path: Path) -> None:
+    sender = Sender()
+    async with taking(tmp_path / "j") as (ingest, _):
+        await ingest.take("d1", sender.body(sender.rows(1)), NOW)
+        ingest.journal._db.execute("PRAGMA query_only = 1")
+        with pytest.raises(JournalError):
+            await ingest.take("d1", sender.body(sender.rows(1, "d1/ping/r2")), NOW)
+        ingest.journal._db.execute("PRAGMA query_only = 0")
+        await ingest.take("d1", sender.body(sender.rows(1, "d1/ping/r2")), NOW)
+    known = (len(sender.table.texts), len(sender.table.series))
+    async with taking(tmp_path / "j") as (ingest, _):
+        assert ingest.journal.tables["d1", 1].texts == sender.table.texts
+        assert await ingest.take("d1", sender.body(sender.rows(1, "d1/ping/r3"), words_from=known), NOW) == 1
+
+
+async def test_closing_ends_although_the_last_write_failed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j")
+    journal._db.execute("PRAGMA query_only = 1")
+    sender = Sender()
+    sending = asyncio.create_task(Ingest(journal).take("d1", sender.body(sender.rows(1)), NOW))
+    await asyncio.sleep(0)
+    await journal.close()
+    async with asyncio.timeout(5):
+        assert [entry async for entry in journal.committed()] == []
+    with pytest.raises(JournalError):
+        await sending
+    journal.shut()
+
+
+async def test_a_table_is_not_forgotten_while_an_entry_that_needs_it_waits_to_be_written(tmp_path: Path) -> None:
+    old, new = Sender(table=1), Sender(epoch=2, table=2)
+    async with taking(tmp_path / "j") as (ingest, entries):
+        journal = ingest.journal
+        await ingest.take("d1", old.body(old.rows(1)), NOW)
+        await ingest.take("d1", new.body(new.rows(1)), NOW)
+        known = (len(old.table.texts), len(old.table.series))
+        written = threading.Event()
+        busy = journal._thread.submit(written.wait)
+        first = asyncio.create_task(ingest.take("d1", new.body(new.rows(1)), NOW))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the first is being written, the second will be in the next group
+        second = asyncio.create_task(ingest.take("d1", old.body(old.rows(1), words_from=known), NOW))
+        await asyncio.sleep(0)
+        trimming = asyncio.create_task(journal.trim(entries[-1].id))
+        await asyncio.sleep(0)
+        written.set()
+        assert list(await asyncio.gather(first, second)) == [1, 1]
+        await trimming
+        assert busy.done()
+        assert journal.depth == 2
+        assert [entry.report.table for entry in journal.entries()] == [2, 1]
+    again = Journal(tmp_path / "j")
+    assert [entry.table.texts for entry in again.entries()] == [new.table.texts, old.table.texts]
+    again.shut()
+
+
+async def test_trimming_on_a_full_disk_says_so_and_forgets_nothing(tmp_path: Path) -> None:
+    async with taking(tmp_path / "j") as (ingest, entries):
+        for table in (1, 2):
+            sender = Sender(epoch=table, table=table)
+            await ingest.take("d1", sender.body(sender.rows(1)), NOW)
+        ingest.journal._db.execute("PRAGMA query_only = 1")
+        with pytest.raises(JournalError, match="cannot write the journal"):
+            await ingest.journal.trim(entries[-1].id)
+        ingest.journal._db.execute("PRAGMA query_only = 0")
+        assert set(ingest.journal.tables) == {("d1", 1), ("d1", 2)}
+        assert ingest.journal.depth == 2
+
+
+Change = Callable[[wire.Report], None]
+
+
+def _set(**fields: Any) -> Change:
+    def change(report: wire.Report) -> None:
+        for name, value in fields.items():
+            setattr(report if hasattr(report, name) else report.columns, name, value)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set(seq=[2**63]),
+        _set(seq=[-1]),
+        _set(seq=[2**64 - 1, 2**64 - 1]),
+        _set(at=[2**64 - 1]),
+        _set(at=[-(2**63)]),
+        _set(duration=[2**64 - 1]),
+        _set(sent_at=2**63),
+        _set(sent_at=-(2**63)),
+        _set(epoch=2**63),
+        _set(epoch=-1),
+        _set(table=2**64 - 1),
+        _set(texts_from=-1),
+        _set(series_from=-1),
+        _set(counts=[-1]),
+        _set(gaps=[wire.Gap(0, 2**64 - 1, 0, 0, 1, "")]),
+        _set(gaps=[wire.Gap(-(2**63), 1, 0, 0, 1, "")]),
+        _set(gaps=[wire.Gap(1, 1, 0, 2**63, 1, "")]),
+        _set(gaps=[wire.Gap(1, 1, 0, 0, 2**63, "")]),
+        _set(gaps=[wire.Gap(2, 1, 0, 0, 1, "")]),
+    ],
+)
+async def test_numbers_that_could_not_be_kept_are_refused_and_the_next_report_is_taken(
+    tmp_path: Path, change: Change
+) -> None:
+    sender = Sender()
+    report = wire.decode(sender.body(sender.rows(1)))
+    change(report)
+    async with taking(tmp_path / "j") as (ingest, entries):
+        with pytest.raises(RefusedError) as refused:
+            await ingest.take("d1", wire.encode(report), NOW)
+        assert refused.value.status in (409, 422)
+        assert await ingest.take("d1", sender.body(sender.rows(1)), NOW) == 1
+    assert numbers(entries) == [2]
+
+
+async def test_text_that_is_not_utf8_is_malformed(tmp_path: Path) -> None:
+    sender = Sender()
+    plain = zstandard.decompress(sender.body(sender.rows(1)))
+    body = zstandard.compress(plain.replace(b"reply", b"re\xffly"))
+    async with taking(tmp_path / "j") as (ingest, _):
+        with pytest.raises(RefusedError, match="expected a report in msgpack") as refused:
+            await ingest.take("d1", body, NOW)
+        assert refused.value.refusal.error == "malformed"
