@@ -118,14 +118,13 @@ class EventView:
 
 @dataclass(frozen=True)
 class AlertView:
-    """A condition within an incident. ``ended_at`` is None while it holds."""
+    """A condition that holds within an incident."""
 
     node: str
     job: str
     severity: str
     summary: str
     since: int
-    ended_at: int | None
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def _view(incident: Incident, name_of: Callable[[str], str], timeline: Sequence[
 
 
 def _alert_view(alert: Alert) -> AlertView:
-    return AlertView(alert.node, alert.job or "", alert.severity.value, alert.summary, alert.since, None)
+    return AlertView(alert.node, alert.job or "", alert.severity.value, alert.summary, alert.since)
 
 
 def _log_incident(incident: Incident) -> None:

@@ -9,17 +9,18 @@ from collector.demo.mib import RouterSpec, kilometres
 from collector.demo.routers import address_of
 
 COMMUNITY = "simulated"
-PORT = 16161
 SAID = (
     "bộ định tuyến mô phỏng: SNMP thật qua UDP trên máy này, nhưng không có thiết bị và đường truyền thật "
     "(simulated router: real SNMP over UDP on this host, but no device and no line behind it)"
 )
 
 
-def demo_topology(topology: Topology, *, interval: float, page: str, agents: str, ca_file: str) -> Topology:
+def demo_topology(
+    topology: Topology, *, interval: float, page: str, agents: str, ca_file: str, routers: int
+) -> Topology:
     """Another topology, with the same register, whose jobs can all run on this host.
 
-    The centre's agent polls every router each ``interval`` s. Of the centre itself it measures this host, the page
+    The centre's agent polls every router each ``interval`` s, at UDP port ``routers``. Of the centre itself it measures this host, the page
     (``page``, host:port) and the certificate at the agents' address (``agents``, signed by ``ca_file``).
     """
     places = {node: place for place, node in enumerate(dict.fromkeys(node.id for node in topology.nodes))}
@@ -36,9 +37,9 @@ def demo_topology(topology: Topology, *, interval: float, page: str, agents: str
             interval=interval,
             deadline=interval * 0.9,
             retry=max(1.0, interval / 3),
-            params={"community": COMMUNITY, "timeout": min(1.0, interval / 5), "retries": 1},
+            params={"community": COMMUNITY, "timeout": min(2.0, interval / 2.5), "retries": 1},
         )
-        router = Device("router", "router", address=f"{address_of(places[node.id])}:{PORT}", checks=(check,))
+        router = Device("router", "router", address=f"{address_of(places[node.id])}:{routers}", checks=(check,))
         # Loopback itself answers a ping of these addresses, so a ping would prove a dark router alive.
         return msgspec.structs.replace(
             node,

@@ -15,9 +15,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -62,7 +63,12 @@ async def _run(options: DemoOptions, directory: Path, say: Callable[[str], None]
     agents = f"127.0.0.1:{_free_port()}"
     ca, certificate, key = write_certificate(directory, datetime.datetime.now(datetime.UTC))
     topology = demo_topology(
-        load(options.topology, CHECKS), interval=options.interval, page=options.page, agents=agents, ca_file=str(ca)
+        load(options.topology, CHECKS),
+        interval=options.interval,
+        page=options.page,
+        agents=agents,
+        ca_file=str(ca),
+        routers=_free_port(socket.SOCK_DGRAM),
     )
     settings = Settings(
         topology=str(options.topology),
@@ -83,29 +89,36 @@ async def _run(options: DemoOptions, directory: Path, say: Callable[[str], None]
         centre.state.set_token(register.root.id, token, clock.now())
         config = _agent_config(directory, register.root.id, f"https://{agents}", token, ca)
         server = Server(centre, clock, demo=routers)
-        with _signals(server.stop):
-            await _serve(server, config, lambda: say(_welcome(options, register)))
+        stopped = asyncio.Event()
+        with _signals(stopped.set):
+            await _serve(server, config, stopped, lambda: say(_welcome(options, register)))
     finally:
         await routers.close()
 
 
-async def _serve(server: Server, agent_config: Path, welcome: Callable[[], None]) -> None:
+async def _serve(server: Server, agent_config: Path, stopped: asyncio.Event, welcome: Callable[[], None]) -> None:
+    """Serves until ``stopped``. The agent begins after the collector and ends before it."""
     ready = asyncio.Event()
     serving = asyncio.create_task(server.run(ready))
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if serving.done():
-        serving.result()
-        return
-    with _agent(agent_config) as agent:
-        welcome()
-        ended = asyncio.create_task(asyncio.to_thread(agent.wait))
-        await asyncio.wait((serving, ended), return_when=asyncio.FIRST_COMPLETED)
-        if not serving.done():
-            log.error("the agent ended by itself (exit code %s): the demo ends too", agent.returncode)
-            server.stop()
-        await serving
+    if await _first(serving, ready.wait(), stopped.wait()) is not serving:
+        with _agent(agent_config) as agent:
+            welcome()
+            ended = asyncio.create_task(asyncio.to_thread(agent.wait))
+            if await _first(serving, ended, stopped.wait()) is ended:
+                log.error("the agent ended by itself (exit code %s): the demo ends too", agent.returncode)
+        await ended
+        server.stop()
+    await serving
+
+
+async def _first(*others: asyncio.Task[Any] | Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Which of these ends first. What was a coroutine is cancelled after."""
+    tasks = [other if isinstance(other, asyncio.Task) else asyncio.create_task(other) for other in others]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task, other in zip(tasks, others, strict=True):
+        if task is not other:
+            task.cancel()
+    return next(task for task in tasks if task in done)
 
 
 def _welcome(options: DemoOptions, register: Register) -> str:
@@ -143,7 +156,10 @@ def _agent(config: Path) -> Iterator[subprocess.Popen[bytes]]:
     tied = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     environ = {name: value for name, value in os.environ.items() if not name.startswith("THONGSUOT_")}
     process = subprocess.Popen(  # noqa: S603 - our own program, with our own file
-        [*tied, program, "run", "--config", str(config)], env=environ, stdin=subprocess.DEVNULL
+        [*tied, program, "run", "--config", str(config)],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the demo, which then ends its agent
     )
     try:
         yield process
@@ -156,8 +172,8 @@ def _agent(config: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
+def _free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    with socket.socket(type=kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 

@@ -194,7 +194,7 @@ def _cut(series: SeriesView, start: int, end: int) -> SeriesView:
 def incident(number: int, node: NodeView, *, severity: str = "critical", closed_at: int | None = None) -> IncidentView:
     """An incident of a node, with an alert and a timeline."""
     since = NOW - 300_000 * number
-    alert = AlertView(node.id, f"{node.id}/ping/wan", severity, "no answer to 5 of 5 pings", since, closed_at)
+    alert = AlertView(node.id, f"{node.id}/ping/wan", severity, "no answer to 5 of 5 pings", since)
     title = f"{node.name} mất kết nối"
     events = [
         EventView(since, "opened", title),

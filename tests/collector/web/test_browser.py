@@ -5,14 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
+from tests.chromium import CHROMIUM, FLAGS
 from tests.collector.web.province import NOW, Province, incident, jobs_of, province, samples
 from tests.collector.web.serving import Routers, app_of, served
 from tests.peers import need, which
-
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
@@ -57,9 +53,9 @@ def routers() -> Routers:
 
 @pytest.fixture
 async def browser(bac_kan: Province, routers: Routers) -> AsyncIterator[Browser]:
-    need("chromium")
+    need(CHROMIUM)
     async with served(app_of(bac_kan, demo=routers), bac_kan) as address, async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=which("chromium"), args=FLAGS.split())
+        chromium = await playwright.chromium.launch(executable_path=which(CHROMIUM), args=FLAGS)
         try:
             yield Browser(await chromium.new_page(viewport={"width": 1920, "height": 1080}), address)
         finally:
