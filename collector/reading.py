@@ -42,9 +42,12 @@ class Readings(Protocol):
         ...
 
     def subscribe(self) -> asyncio.Queue[bytes]:
-        """A queue of server-sent events, ready to write: ``overview`` (a JSON Overview, at most one a second and only
-        after a change), ``node`` ({"id": …} when a job of it changed) and ``ping``. Bounded: a slow reader loses
-        the oldest."""
+        """A queue of server-sent events, ready to write; an empty one is the last.
+
+        ``overview`` ({"at", "coverage": the total ShareView, "incidents": how many are open}) when one of them or a
+        node's state has changed, and every 20 s; ``nodes`` ({"ids": [...]}), at most one a second, of which nodes new
+        measurements came. Bounded: a slow reader loses the oldest.
+        """
         ...
 
     def unsubscribe(self, queue: asyncio.Queue[bytes]) -> None:

@@ -80,7 +80,7 @@ def reading_routes(readings: Readings, clock: Clock) -> APIRouter:
 
     @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
     async def events(request: Request) -> StreamingResponse:
-        """Server-sent events: ``overview`` after a change, ``node`` when a node's jobs changed, ``ping`` when idle."""
+        """Server-sent events: ``overview`` after a change, ``nodes`` when measurements came, ``ping`` when idle."""
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(readings, request), headers=headers, media_type="text/event-stream")
 

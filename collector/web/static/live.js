@@ -20,7 +20,7 @@ export function follow(heard) {
     source = new EventSource('/api/v1/events');
     source.addEventListener('open', (event) => { flows(); heard(event); });
     source.addEventListener('ping', flows);
-    for (const name of ['overview', 'node']) {
+    for (const name of ['overview', 'nodes']) {
       source.addEventListener(name, (event) => { flows(); heard(event); });
     }
     source.addEventListener('error', () => {

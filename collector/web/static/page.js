@@ -11,6 +11,6 @@ tickAges();
 findNodes(document.getElementById('q'));
 watchCharts();
 follow((event) => {
-  // A job of another node is no business of this page; the front page hears of it in `overview`.
-  if (event.type !== 'node' || JSON.parse(event.data).id === node) refresh();
+  // The measurements of other nodes are no business of this page; the front page hears of it in `overview`.
+  if (event.type !== 'nodes' || JSON.parse(event.data).ids.includes(node)) refresh();
 });
