@@ -7,7 +7,7 @@ from itertools import accumulate
 import msgspec
 
 from agent import wire
-from collector.intervals import runs_of
+from collector.intervals import Intervals, runs_of
 from collector.journal import Entry, Journal
 
 MOST = 1 << 53
@@ -72,12 +72,12 @@ class Ingest:
         if report.agent != agent:
             raise RefusedError(403, "wrong-agent", f"{agent}'s token cannot speak for {report.agent!r}")
         table = self.journal.tables.get((agent, report.table)) or wire.Table(report.table)
-        new_texts, new_series = self._learn(report, table)
+        sequence = list(wire.sequence_numbers(report.columns))
+        new_texts, new_series = self._learn(report, table, sequence)
         self.journal.tables[agent, report.table] = table
 
         received = self.journal.received(agent, report.epoch)
-        sequence = list(wire.sequence_numbers(report.columns))
-        repeated = {row for row, number in enumerate(sequence) if number in received}
+        repeated = _repeated(sequence, received)
         if repeated:
             self.counters.repeated += len(repeated)
             report = msgspec.structs.replace(report, columns=wire.without(report.columns, repeated))
@@ -88,7 +88,7 @@ class Ingest:
         runs = received.runs() if sequence or report.gaps else []
         return Entry(report, table, now, runs, new_texts, new_series)
 
-    def _learn(self, report: wire.Report, table: wire.Table) -> tuple[int, int]:
+    def _learn(self, report: wire.Report, table: wire.Table, sequence: list[int]) -> tuple[int, int]:
         try:
             new = table.learn(report)
         except wire.UnknownIdsError as error:
@@ -97,8 +97,8 @@ class Ingest:
             raise RefusedError(422, "malformed", str(error)) from error
         try:
             table.check(report.columns)
-            _check_numbers(report)
-            if len(set(wire.sequence_numbers(report.columns))) != len(report.columns.seq):
+            _check_numbers(report, sequence)
+            if len(set(sequence)) != len(sequence):
                 raise wire.WireError("a sequence number stands twice")
         except wire.WireError as error:
             # The words came with a report that is not kept: forget them, or the journal would lack them.
@@ -110,14 +110,22 @@ class Ingest:
         return new
 
 
-def _check_numbers(report: wire.Report) -> None:
+def _repeated(sequence: list[int], received: Intervals) -> set[int]:
+    """The rows that came before. Mostly none: then all that comes is beyond all that came."""
+    came = received.runs()
+    if not came or not sequence or min(sequence) > came[-1][1]:
+        return set()
+    return {row for row, number in enumerate(sequence) if number in received}
+
+
+def _check_numbers(report: wire.Report, sequence: list[int]) -> None:
     """Raises WireError for numbers that no honest agent sends and that could not be kept."""
     columns = report.columns
     if not (0 <= report.epoch <= MOST_ID and 0 <= report.table <= MOST_ID):
         raise wire.WireError(f"an epoch or table beyond 0 to {MOST_ID}")
     if report.texts_from < 0 or report.series_from < 0:
         raise wire.WireError("words from before the first")
-    bounds = [*accumulate(columns.seq)]
+    bounds = list(sequence)
     times = [report.sent_at, *accumulate(columns.at), *columns.duration]
     for gap in report.gaps:
         if gap.first > gap.last:
