@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,13 +22,13 @@ from collector.answers import Answers
 from collector.drain import Drain
 from collector.evidence import Evidence
 from collector.ingest import Ingest
-from collector.journal import Entry, Journal
+from collector.journal import Entry, Journal, JournalError
 from collector.live import JobState, Live
 from collector.pipeline import Pipeline
 from collector.scope import Scope, scope_of
 from collector.settings import Settings
 from collector.state import Changes, StateError, StateFile
-from collector.store.model import Store, StoreAway
+from collector.store.model import Store, StoreAway, StoreError
 from collector.stream import Stream
 from collector.watch import Watch
 
@@ -38,10 +37,15 @@ log = logging.getLogger(__name__)
 TICK = 1.0
 DEAD_AFTER = 15_000
 """ms without a tick after which the collector calls itself unwell."""
+SHOW_EVERY = 20
+"""Ticks after which readers are told to look again though nothing has changed: ages grow."""
 KEEP_EVERY = 5
 """Ticks after which the place in the journal is kept even when nothing else has changed."""
-TRIM_EVERY = 10
-RETAIN_EVERY = 3600
+TRIM_EVERY, RETAIN_EVERY = 10.0, 3600.0
+"""Seconds between two trims of the journal, and between two times that the store forgets what is old."""
+SET_BACK = 1000
+"""ms that the clock must lose against the monotonic one to be taken for set back."""
+REPLAYED_AT_ONCE = 1000
 _JOB, _POSITION = "job", "position"
 
 
@@ -68,8 +72,8 @@ class Centre:
         self._day = self._today()
         self.scope = self._scope_on(self._day)
         self.evidence = Evidence()
-        self.live = Live({job: _decode_job(body) for job, body in state.things(_JOB).items()})
-        self.pipeline = Pipeline(self.live, self.evidence, store.series_id, self._speaks_for)
+        self.live = Live({job: _restored(body, clock.now()) for job, body in state.things(_JOB).items()})
+        self.pipeline = Pipeline(self.live, self.evidence, store.series_id, self._speaks_for, self._runs)
         rules = Rules(
             job=settings.alerts.job,
             silence=settings.alerts.silence,
@@ -87,7 +91,7 @@ class Centre:
             clock=clock,
         )
         self.ingest = Ingest(journal)
-        self.drain = Drain(journal, store, lambda entry: self.pipeline.take(entry)[1])
+        self.drain = Drain(journal, store, self.pipeline.points)
         self.stream = Stream()
         self.answers = Answers(
             scope=lambda: self.scope,
@@ -100,15 +104,17 @@ class Centre:
             window=settings.proof_window,
             simulated=simulated or {},
         )
-        kept = state.things(_POSITION).get("")
-        self._position = int.from_bytes(kept, "big") if kept else 0
-        self._kept_position = self._position
+        self._position = self._kept_position = position_in(state)
         self._unsaved = Changes()
+        self._unkept = ""
+        self._refused_day: datetime.date | None = None
+        self._forget_jobs()
         self._touched: set[str] = set()
         self._shown = b""
         self._ticks = 0
         self.ticked_at = 0
         """When the last tick ended, Unix ms: a sign of life."""
+        self._ticked_mono = 0.0
         self.ready = asyncio.Event()
         """Set when what was journalled is judged, and the first tick is done."""
 
@@ -133,6 +139,10 @@ class Centre:
     def _speaks_for(self, agent: str) -> frozenset[str]:
         return self.scope.speaks_for(agent)
 
+    def _runs(self, job: str) -> str | None:
+        found = self.scope.jobs.get(job)
+        return found[1] if found else None
+
     def replace_topology(self, topology: Topology) -> None:
         """Goes over to another topology. Raises PlanError or ValueError, and then keeps the one that it has."""
         before = self._topology, self._day, self.scope
@@ -145,6 +155,24 @@ class Centre:
             raise
         self.pipeline.reload()
         self.watch.expect(self.scope.register.agents, self.scope.jobs)
+        self._forget_jobs()
+
+    def _forget_jobs(self) -> None:
+        """Forgets the states of jobs that the topology has no more."""
+        for job in self.live.forget(self.scope.jobs):
+            self._unsaved.forget(_JOB, job)
+
+    def _follow_the_day(self) -> None:
+        today = self._today()
+        if today in (self._day, self._refused_day):
+            return
+        try:
+            self.replace_topology(self._topology)
+        except ValueError as error:
+            self._refused_day = today
+            log.error("the register of %s cannot be made, that of %s stays in force: %s", today, self._day, error)
+        else:
+            log.info("the register of %s is in force", today)
 
     # What agents call (api.agents.Office)
 
@@ -164,6 +192,7 @@ class Centre:
         others = [
             asyncio.create_task(self.drain.run(), name="drain"),
             asyncio.create_task(self._ticking(), name="tick"),
+            asyncio.create_task(self._keeping_house(), name="house"),
         ]
         try:
             done, _ = await asyncio.wait((committed, *others), return_when=asyncio.FIRST_COMPLETED)
@@ -171,8 +200,7 @@ class Centre:
                 task.result()
         finally:
             await self.journal.close()
-            with contextlib.suppress(asyncio.CancelledError):
-                await committed
+            await asyncio.wait((committed,))
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
@@ -180,23 +208,26 @@ class Centre:
 
     async def _stop(self) -> None:
         self.stream.close()
-        self._keep()
-        await self.watch.close()
         try:
+            self._judge()
+            self._keep()
+            await self.watch.close()
             await self.store.close()
         except StoreAway as error:
             log.warning("the store is away; %d entries stay in the journal: %s", self.journal.depth, error)
-        self.journal.shut()
-        self.state.close()
-        if self._held is not None:
-            self._held.close()
+        finally:
+            self.journal.shut()
+            self.state.close()
+            if self._held is not None:
+                self._held.close()
 
     def _replay(self) -> None:
         """Takes what was journalled but not judged before the last end."""
-        for entry in self.journal.entries(after=self._position):
-            for seen in self.pipeline.take(entry)[0]:
-                self.watch.take(seen)
-            self._position = entry.id
+        while entries := self.journal.entries(after=self._position, limit=REPLAYED_AT_ONCE):
+            for entry in entries:
+                for seen in self.pipeline.take(entry)[0]:
+                    self.watch.take(seen)
+                self._position = entry.id
 
     async def _committed(self) -> None:
         async for entry in self.journal.committed():
@@ -230,22 +261,56 @@ class Centre:
     async def tick(self) -> None:
         """One second's work: judge, keep, tell, show."""
         self._ticks += 1
-        if self._today() != self._day:
-            log.info("the register of %s is in force", self._today())
-            self.replace_topology(self._topology)
-        self.watch.tick(self._unsaved)
-        changed = self.live.changed
-        self._unsaved.things.update({(_JOB, job): msgspec.msgpack.encode(self.live.jobs[job]) for job in changed})
-        changed.clear()
+        self._mind_the_clock()
+        self._follow_the_day()
+        self._judge()
         if self._unsaved or self._ticks % KEEP_EVERY == 0:
             self._keep()
-        if self._ticks % TRIM_EVERY == 0:
-            await self.journal.trim(min(self.store.settled, self._kept_position))
-        if self._ticks % RETAIN_EVERY == 0:
-            await self.store.retain(self._clock.now() - self.settings.store.retain_days * 86_400_000)
         self._publish()
-        self.ticked_at = self._clock.now()
+        self.ticked_at, self._ticked_mono = self._clock.now(), self._clock.monotonic()
         self.ready.set()
+
+    def _mind_the_clock(self) -> None:
+        """When the clock was set back, what was seen before lies in the future: it would prove nodes for all the time
+        until then, and make every new state look old."""
+        elapsed = round((self._clock.monotonic() - self._ticked_mono) * 1000)
+        lost = self.ticked_at + elapsed - self._clock.now()
+        if self.ticked_at and lost > SET_BACK:
+            log.warning("the clock was set back by %.1f s", lost / 1000)
+            self.evidence.set_back(lost)
+            self.live.set_back(lost)
+
+    def _judge(self) -> None:
+        """Judges what came, and notes what of it is to be kept."""
+        self.watch.tick(self._unsaved)
+        for job in self.live.changed:
+            self._unsaved.things[_JOB, job] = msgspec.msgpack.encode(self.live.jobs[job])
+        self.live.changed.clear()
+
+    async def _keeping_house(self) -> None:
+        """Apart from the ticks, which must not wait for a disk."""
+        loop = asyncio.get_running_loop()
+        retained = loop.time()
+        while True:
+            await asyncio.sleep(TRIM_EVERY)
+            await self.trim()
+            if loop.time() - retained >= RETAIN_EVERY:
+                retained = loop.time()
+                await self.retain()
+
+    async def trim(self) -> None:
+        """Lets go of the journal's entries that are both in the store and judged."""
+        try:
+            await self.journal.trim(min(self.store.settled, self._kept_position))
+        except JournalError as error:
+            log.error("%s", error)
+
+    async def retain(self) -> None:
+        """Lets go of measurements that are older than the settings say."""
+        try:
+            await self.store.retain(self._clock.now() - self.settings.store.retain_days * 86_400_000)
+        except StoreError as error:
+            log.warning("measurements that are old stay in the store for now: %s", error)
 
     def _keep(self) -> None:
         """Keeps what is not kept yet; what cannot be kept now is tried again. People are told only of what is kept."""
@@ -255,8 +320,11 @@ class Centre:
         try:
             self.state.save(self._unsaved)
         except StateError as error:
-            log.error("%s", error)
+            if str(error) != self._unkept:
+                log.error("%s", error)
+            self._unkept = str(error)
             return
+        self._unkept = ""
         self._kept_position = self._position
         kept, self._unsaved = self._unsaved, Changes()
         self.watch.deliver(kept.notifications)
@@ -266,17 +334,31 @@ class Centre:
         if not len(self.stream):
             return
         overview = self.answers.overview()
-        told = msgspec.json.encode((overview.coverage.total, overview.nodes, overview.incidents))
-        if told != self._shown:
+        states = [(node.id, node.reach, node.state) for node in overview.nodes]
+        told = msgspec.json.encode((overview.coverage.total, states, overview.incidents))
+        if told != self._shown or self._ticks % SHOW_EVERY == 0:
             self._shown = told
-            self.stream.publish("overview", overview)
-        for node in touched:
-            self.stream.publish("node", {"id": node})
+            brief = {"coverage": overview.coverage.total, "incidents": len(overview.incidents)}
+            self.stream.publish("overview", {"at": overview.at, **brief})
+        if touched:
+            self.stream.publish("nodes", {"ids": sorted(touched)})
 
 
 _decode_job = msgspec.msgpack.Decoder(JobState).decode
 
 
-def open_journal(directory: Path, store: Store) -> Journal:
-    """The journal of a state directory, numbered beyond what the store remembers."""
-    return Journal(directory / "journal.db", store.newest)
+def _restored(body: bytes, now: int) -> JobState:
+    """A state as kept; one from the future was kept before the clock was set back, and must not hide what comes."""
+    state = _decode_job(body)
+    state.at = min(state.at, now)
+    return state
+
+
+def position_in(state: StateFile) -> int:
+    """The last entry of the journal that was judged and whose judgement is kept; 0 for none."""
+    return int.from_bytes(state.things(_POSITION).get("", b""), "big")
+
+
+def open_journal(directory: Path, store: Store, state: StateFile) -> Journal:
+    """The journal of a state directory, numbered beyond what the store and the state remember. Raises JournalError."""
+    return Journal(directory / "journal.db", max(store.newest, position_in(state)))

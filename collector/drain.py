@@ -15,8 +15,8 @@ from collector.store.model import Batch, Store, StoreAway
 
 log = logging.getLogger(__name__)
 
-IN_MEMORY = 2000
-"""Batches waiting in memory; beyond, they are read from the journal again when their turn comes."""
+IN_MEMORY = 500_000
+"""Points waiting in memory; beyond, they are read from the journal again when their turn comes."""
 AT_ONCE = 200
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 
@@ -29,6 +29,9 @@ class Drain:
         self._store = store
         self._batch_of = batch_of
         self._waiting: collections.deque[Batch] = collections.deque()
+        self._points = 0
+        # The last entry that went to the store, or is on its way there.
+        self._handed = store.settled
         self._some = asyncio.Event()
         # What the store has not settled is written again, from the journal.
         self._lagging = True
@@ -45,11 +48,16 @@ class Drain:
 
     def offer(self, entry: int, batch: Batch | None) -> None:
         """Puts the next entry's points in line."""
-        if len(self._waiting) >= IN_MEMORY:
+        if self._points >= IN_MEMORY:
             self._lagging = True
-        if not self._lagging:
-            self._waiting.append(batch or Batch(entry, (), (), ()))
+        # An entry can be read from the journal before it is offered.
+        if not self._lagging and entry > self._handed:
+            self._wait(batch or Batch(entry, (), (), ()))
         self._some.set()
+
+    def _wait(self, batch: Batch) -> None:
+        self._waiting.append(batch)
+        self._points += len(batch.series) + 1
 
     async def run(self) -> None:
         """Writes until cancelled."""
@@ -67,6 +75,7 @@ class Drain:
                     log.warning("the store is away; the journal keeps what comes: %s", error)
                 self.away = str(error)
                 self._waiting.extendleft(reversed(batches))
+                self._points += sum(len(batch.series) + 1 for batch in batches)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
                 continue
@@ -78,10 +87,14 @@ class Drain:
     def _next(self) -> list[Batch]:
         """The next batches in order, from memory, else from the journal."""
         if self._waiting:
-            return [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
-        if not self._lagging:
+            batches = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            self._points -= sum(len(batch.series) + 1 for batch in batches)
+        elif self._lagging:
+            entries = self._journal.entries(after=self.written, limit=AT_ONCE)
+            batches = [self._batch_of(entry) or Batch(entry.id, (), (), ()) for entry in entries]
+            self._lagging = bool(batches)
+        else:
             return []
-        entries = self._journal.entries(after=self.written, limit=AT_ONCE)
-        batches = [self._batch_of(entry) or Batch(entry.id, (), (), ()) for entry in entries]
-        self._lagging = bool(batches)
+        if batches:
+            self._handed = batches[-1].entry
         return batches

@@ -61,3 +61,12 @@ class Evidence:
             return False
         few = len(self._probed.get(observer, ())) < PROBES_TO_BE_SICK
         return few or self._reached_at.get(observer, 0) >= since
+
+    def set_back(self, lost: int) -> None:
+        """The clock was set back by ``lost`` ms: what was seen before is dated by the new time."""
+        for times in (self.reported_at, self._reached_at):
+            for node in times:
+                times[node] -= lost
+        for sight in (sight for sights in self.sights.values() for sight in sights.values()):
+            sight.answered_at -= lost
+            sight.failed_at -= lost

@@ -17,6 +17,8 @@ import msgspec
 
 from agent import wire
 from collector.intervals import Intervals
+from collector.store.database import Database
+from collector.store.model import StoreAway
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
@@ -58,41 +60,49 @@ class Journal:
     """Entries, the tables that they need, and what has been received. One writer thread."""
 
     def __init__(self, path: Path, after: int = 0) -> None:
-        """Opens or makes the file. New entries are numbered beyond ``after``, which a store may remember although the
-        journal was lost."""
+        """Opens or makes the file; a broken one is set aside. New entries are numbered beyond ``after``, which others
+        may remember although the journal was lost. Raises JournalError."""
         self.path = path
         self.depth = 0
         """Entries on disk that the store has not settled yet."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
+        self.tables: dict[tuple[str, int], wire.Table] = {}
+        self._received: dict[tuple[str, int], Intervals] = {}
+        # Which tables are needed: by the entries on disk, and by those (counted) that are not there yet.
+        self._last_entry: dict[tuple[str, int], int] = {}
+        self._last_append: dict[tuple[str, int], int] = {}
+        self._appended = self._finished = 0
+        try:
+            self._db = Database(path, self._prepare).connection
+            self._number_beyond(after)
+            self._reader = sqlite3.connect(path, check_same_thread=False)
+        except (StoreAway, sqlite3.Error) as error:
+            raise JournalError(f"{path}: cannot open the journal: {error}") from error
+        self._waiting: asyncio.Queue[tuple[Entry, asyncio.Future[None]] | None] = asyncio.Queue()
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        """Makes the tables, and reads all but the entries' bodies: a file that lets itself be read so far is sound."""
+        db.executescript(_SCHEMA)
+        self._received = {
+            (agent, epoch): Intervals(_runs_decoder.decode(runs))
+            for agent, epoch, runs in db.execute("SELECT agent, epoch, runs FROM received")
+        }
+        self.tables = {}
+        for agent, number, body in db.execute("SELECT agent, number, body FROM vocabulary ORDER BY id"):
+            _add_words(self.tables.setdefault((agent, number), wire.Table(number)), body)
+        self._last_entry = {
+            (agent, number): last
+            for agent, number, last in db.execute("SELECT agent, number, max(id) FROM entry GROUP BY 1, 2")
+        }
+        self.depth = db.execute("SELECT count(*) FROM entry").fetchone()[0]
+
+    def _number_beyond(self, after: int) -> None:
         self._db.execute(
             "INSERT INTO sqlite_sequence (name, seq) SELECT 'entry', ? "
             "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'entry')",
             (after,),
         )
-        self._db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'entry'", (after,))
-        self._reader = sqlite3.connect(path, check_same_thread=False)
-        self._received: dict[tuple[str, int], Intervals] = {
-            (agent, epoch): Intervals(_runs_decoder.decode(runs))
-            for agent, epoch, runs in self._db.execute("SELECT agent, epoch, runs FROM received")
-        }
-        self.tables = self._read_tables()
-        self.depth = self._db.execute("SELECT count(*) FROM entry").fetchone()[0]
-        self._waiting: asyncio.Queue[tuple[Entry, asyncio.Future[None]] | None] = asyncio.Queue()
-        # Which tables are needed: by the entries on disk, and by those (counted) that are not there yet.
-        self._last_entry: dict[tuple[str, int], int] = {
-            (agent, number): last
-            for agent, number, last in self._db.execute("SELECT agent, number, max(id) FROM entry GROUP BY 1, 2")
-        }
-        self._last_append: dict[tuple[str, int], int] = {}
-        self._appended = self._finished = 0
-
-    def _read_tables(self) -> dict[tuple[str, int], wire.Table]:
-        tables: dict[tuple[str, int], wire.Table] = {}
-        for agent, number, body in self._db.execute("SELECT agent, number, body FROM vocabulary ORDER BY id"):
-            _add_words(tables.setdefault((agent, number), wire.Table(number)), body)
-        return tables
+        self._db.execute("UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'entry' AND seq < ?1", (after,))
 
     def received(self, agent: str, epoch: int) -> Intervals:
         """The sequence numbers that have arrived and are on disk, or are about to be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import msgspec
 
@@ -64,6 +64,21 @@ class Live:
         """The numbers of a job's newest measurement; none before its first since the collector started."""
         numbers = self._numbers.get(job)
         return list(numbers.metrics()) if numbers else []
+
+    def forget(self, planned: Container[str]) -> list[str]:
+        """Forgets the jobs that are not planned, and returns them."""
+        gone = [job for job in self.jobs if job not in planned]
+        for job in gone:
+            del self.jobs[job]
+            self._numbers.pop(job, None)
+            self.changed.discard(job)
+        return gone
+
+    def set_back(self, lost: int) -> None:
+        """The clock was set back by ``lost`` ms: what was seen before is dated by the new time."""
+        for state in self.jobs.values():
+            state.at -= lost
+            state.since -= lost
 
 
 def _told(state: JobState) -> tuple[object, ...]:

@@ -36,7 +36,9 @@ class Seen:
 class Pipeline:
     """Takes entries in the journal's order. Everything here is memory; taking an entry again changes nothing.
 
-    ``speaks_for`` maps an agent to the nodes that it may report on; ``series_id`` is the store's.
+    ``speaks_for`` maps an agent to the nodes that it may report on, ``runs`` a job of the topology to the agent that
+    runs it (None for any other job); ``series_id`` is the store's. What an agent measured of its nodes is stored; only
+    what it was to measure is judged, or a job that is planned no more could fail for ever.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class Pipeline:
         evidence: Evidence,
         series_id: Callable[[SeriesKey], int],
         speaks_for: Callable[[str], frozenset[str]],
+        runs: Callable[[str], str | None],
     ) -> None:
         self._live = live
         self._evidence = evidence
         self._series_id = series_id
         self._speaks_for = speaks_for
-        self._words: dict[wire.Table, _Words] = {}
+        self._runs = runs
+        self._words: dict[str, dict[wire.Table, _Words]] = {}
         self.foreign = 0
         """Measurements of nodes that their agent may not report on: dropped."""
 
@@ -66,18 +70,22 @@ class Pipeline:
         seen = list(self._rows(report, words, offset))
         return seen, _batch(entry.id, report.columns, words)
 
+    def points(self, entry: Entry) -> Batch | None:
+        """An entry's points alone, for an entry that is judged already or will be: that must happen once."""
+        return _batch(entry.id, entry.report.columns, self._words_of(entry)) if entry.report.columns.state else None
+
     def reload(self) -> None:
         """Looks anew at what agents may report on and at the store's ids: the topology or the store has changed."""
         self._words.clear()
 
     def _words_of(self, entry: Entry) -> _Words:
-        words = self._words.get(entry.table)
+        agent = entry.report.agent
+        known = self._words.setdefault(agent, {})
+        words = known.get(entry.table)
         if words is None:
-            stale = [table for table, known in self._words.items() if known.agent == entry.report.agent]
-            for table in stale[:-1]:  # the last process of an agent may still be in the journal
-                del self._words[table]
-            allowed = self._speaks_for(entry.report.agent)
-            words = self._words[entry.table] = _Words(entry.report.agent, entry.table, self._series_id, allowed)
+            for table in list(known)[:-1]:  # the last process of an agent may still be in the journal
+                del known[table]
+            words = known[entry.table] = _Words(entry.table, self._series_id, self._speaks_for(agent))
         words.extend()
         return words
 
@@ -92,6 +100,8 @@ class Pipeline:
             identity = words.job(columns.job[row])
             if identity is None:
                 self._drop(report.agent, job)
+                continue
+            if self._runs(job) != report.agent:
                 continue
             state = State.of_rank(byte & wire.STATE_BITS)
             summary, reason = texts[columns.summary[row]], texts[columns.reason[row]]
@@ -110,16 +120,15 @@ class Pipeline:
     def _drop(self, agent: str, job: str) -> None:
         self.foreign += 1
         if self.foreign == 1 or self.foreign % 1000 == 0:
-            log.warning("%s reports on %s, which it does not measure: dropped (%d so far)", agent, job, self.foreign)
+            log.warning(
+                "%s reports on %.200r, which it does not measure: dropped (%d so far)", agent, job, self.foreign
+            )
 
 
 class _Words:
     """A table's ids in the store's terms, filled in as the table grows."""
 
-    def __init__(
-        self, agent: str, table: wire.Table, series_id: Callable[[SeriesKey], int], allowed: frozenset[str]
-    ) -> None:
-        self.agent = agent
+    def __init__(self, table: wire.Table, series_id: Callable[[SeriesKey], int], allowed: frozenset[str]) -> None:
         self.table = table
         self._series_id = series_id
         self._allowed = allowed

@@ -20,12 +20,13 @@ from checks.registry import CHECKS
 from checks.topology import Topology, load
 from collector.app import create_agents_app, create_app
 from collector.centre import Centre, open_journal
+from collector.journal import JournalError
 from collector.lock import lock
 from collector.settings import Settings, host_and_port
-from collector.state import StateFile
+from collector.state import StateError, StateFile
 from collector.store.embedded import EmbeddedStore
 from collector.store.influx import InfluxStore
-from collector.store.model import Store
+from collector.store.model import Store, StoreError
 from collector.web.demo import DemoControls
 from service.sdnotify import Notifier as ServiceManager
 from service.settings import SettingsError
@@ -44,18 +45,23 @@ async def open_centre(
     directory = settings.directory
     directory.mkdir(parents=True, exist_ok=True)
     held = lock(directory)
-    store = await _open_store(settings, directory)
-    return Centre(
-        settings,
-        topology,
-        state=StateFile(directory / "state.db"),
-        journal=open_journal(directory, store),
-        store=store,
-        notifiers=_notifiers(settings.notify.urls),
-        clock=clock,
-        simulated=simulated,
-        held=held,
-    )
+    try:
+        store = await _open_store(settings, directory)
+        state = StateFile(directory / "state.db")
+        return Centre(
+            settings,
+            topology,
+            state=state,
+            journal=open_journal(directory, store, state),
+            store=store,
+            notifiers=_notifiers(settings.notify.urls),
+            clock=clock,
+            simulated=simulated,
+            held=held,
+        )
+    except (StateError, JournalError, StoreError) as error:
+        held.close()
+        raise OSError(str(error)) from error
 
 
 async def _open_store(settings: Settings, directory: Path) -> Store:

@@ -63,15 +63,19 @@ _notification = sa.Table(
 
 
 class Changes(msgspec.Struct):
-    """What one step changed, to be kept in one transaction. ``things`` are by (kind, key)."""
+    """What one step changed, to be kept in one transaction. ``things`` are by (kind, key); None forgets one."""
 
-    things: dict[tuple[str, str], bytes] = {}
+    things: dict[tuple[str, str], bytes | None] = {}
     incidents: list[Incident] = []
     timeline: list[TimelineEvent] = []
     notifications: list[Notification] = []
 
     def __bool__(self) -> bool:
         return bool(self.things or self.incidents or self.timeline or self.notifications)
+
+    def forget(self, kind: str, key: str) -> None:
+        """Forgets a thing."""
+        self.things[kind, key] = None
 
 
 class StateError(Exception):
@@ -91,11 +95,18 @@ class StateFile:
         self._path = path or "state"
         self._tokens: dict[bytes, str] = {}
         self._tokens_version = -1
-        with self._engine.begin() as db:
-            if path:
-                db.execute(sa.text("PRAGMA journal_mode=WAL"))
-                db.execute(sa.text("PRAGMA synchronous=FULL"))
-            _meta.create_all(db)
+        try:
+            with self._engine.begin() as db:
+                if path:
+                    db.execute(sa.text("PRAGMA journal_mode=WAL"))
+                    db.execute(sa.text("PRAGMA synchronous=FULL"))
+                _meta.create_all(db)
+        except sa.exc.DatabaseError as error:
+            self._engine.dispose()
+            raise StateError(
+                f"{self._path}: cannot be opened ({error.orig}): "
+                "check who may write there and the space on its disk; a damaged file is to be restored from a backup"
+            ) from error
 
     def close(self) -> None:
         """Closes the file."""
@@ -146,14 +157,6 @@ class StateFile:
                 _save(db, changes)
         except sa.exc.OperationalError as error:
             raise StateError(f"{self._path}: cannot be written ({error.orig}): free space on its disk") from error
-
-    def forget(self, kind: str, keys: Iterable[str]) -> None:
-        """Forgets things."""
-        rows = [{"k": kind, "i": key} for key in keys]
-        if rows:
-            where = (_thing.c.kind == sa.bindparam("k")) & (_thing.c.key == sa.bindparam("i"))
-            with self._engine.begin() as db:
-                db.execute(sa.delete(_thing).where(where), rows)
 
     def things(self, kind: str) -> dict[str, bytes]:
         """What is kept of a kind, by key."""
@@ -214,7 +217,11 @@ def _upsert(db: sa.Connection, table: sa.Table, keys: Sequence[str], rows: Itera
 
 def _save(db: sa.Connection, changes: Changes) -> None:
     things = [{"kind": kind, "key": key, "body": body} for (kind, key), body in changes.things.items()]
-    _upsert(db, _thing, ("kind", "key"), things)
+    _upsert(db, _thing, ("kind", "key"), [thing for thing in things if thing["body"] is not None])
+    forgotten = [{"k": thing["kind"], "i": thing["key"]} for thing in things if thing["body"] is None]
+    if forgotten:
+        where = (_thing.c.kind == sa.bindparam("k")) & (_thing.c.key == sa.bindparam("i"))
+        db.execute(sa.delete(_thing).where(where), forgotten)
     _upsert(db, _incident, ("id",), [_incident_row(incident) for incident in changes.incidents])
     lines = [{"incident": int(line.incident), "body": _encode(line)} for line in changes.timeline]
     if lines:

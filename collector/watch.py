@@ -50,6 +50,8 @@ class Watch:
         self._clock = clock
         self._numbers = state.last_incident()
         self._deliveries: set[asyncio.Task[None]] = set()
+        self._agents: frozenset[str] = frozenset()
+        self._gone: list[str] = []
         self._desk = Desk(rules, province, self._next_id, clock.now(), state=_restored(state))
         self.expect(agents, jobs)
 
@@ -60,19 +62,21 @@ class Watch:
     def expect(self, agents: Iterable[str], jobs: Container[str]) -> None:
         """These agents and jobs are the topology's from now on; what is wrong with others ends."""
         now = self._clock.now()
-        expected = frozenset(agents)
+        self._agents = frozenset(agents)
         known = self._desk.state()
         gone = [job for job in known.jobs if job not in jobs]
         for job in gone:
             self._desk.forget_job(job, now)
-        for agent in known.agents.keys() - expected:
+        for agent in known.agents.keys() - self._agents:
             self._desk.forget_agent(agent, now)
-        self._desk.expect(expected, now)
-        self._state.forget(_RULE, gone)
+        self._desk.expect(self._agents, now)
+        # Forgotten on disk with the tick that ends their alerts, not before.
+        self._gone += gone
 
     def hear(self, agent: str, at: int) -> None:
-        """A live report of an agent arrived, now."""
-        self._desk.hear(agent, at)
+        """A live report of an agent arrived, now. One that is not expected (any more) is not missed later."""
+        if agent in self._agents:
+            self._desk.hear(agent, at)
 
     def take(self, seen: Seen) -> None:
         """Takes the newest measurement of a job."""
@@ -83,6 +87,9 @@ class Watch:
     def tick(self, changes: Changes) -> Step:
         """One second of judging; adds what is to be kept to ``changes``. When they are kept, call :meth:`deliver`."""
         step = self._desk.tick(self._clock.now())
+        for job in self._gone:
+            changes.forget(_RULE, job)
+        self._gone.clear()
         if step:
             changes.things.update({(_RULE, job): _encode(known) for job, known in step.jobs.items()})
             changes.things[_DESK, ""] = _encode(msgspec.structs.replace(self._desk.state(), jobs={}))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from agent import wire
 from checks.model import Measurement, Metric, Outcome, State
 from collector.evidence import Evidence
@@ -20,7 +22,12 @@ class Sink:
     def __init__(self) -> None:
         self.keys: list[SeriesKey] = []
         self.live, self.evidence = Live(), Evidence()
-        self.pipeline = Pipeline(self.live, self.evidence, self.series_id, lambda agent: frozenset({agent, "c1"}))
+        self.pipeline = Pipeline(
+            self.live, self.evidence, self.series_id, lambda agent: frozenset({agent, "c1"}), self.runs
+        )
+
+    def runs(self, job: str) -> str | None:
+        return None if "gone" in job else "d1"
 
     def series_id(self, key: SeriesKey) -> int:
         if key not in self.keys:
@@ -109,3 +116,27 @@ def test_taking_an_entry_twice_changes_nothing() -> None:
     one = entry(("c1/ping/r1", NOW - 5, UP))
     assert len(sink.pipeline.take(one)[0]) == 1
     assert sink.pipeline.take(one)[0] == []
+
+
+def test_a_job_that_is_planned_no_more_is_stored_but_not_judged() -> None:
+    sink = Sink()
+    late = entry(("c1/ping/gone", NOW - 5, DEAD))
+    assert sink.pipeline.take(late)[0] == []
+    assert [metric for _, metric, *_ in sink.points(late)] == [STATE, DURATION]
+    assert not sink.live.jobs
+    assert sink.pipeline.foreign == 0
+
+
+def test_reading_the_points_of_an_entry_leaves_its_judgement_to_be_made() -> None:
+    sink = Sink()
+    one = entry(("c1/ping/r1", NOW - 5, DEAD))
+    batch = sink.pipeline.points(one)
+    assert not sink.live.jobs
+    (seen,), again = sink.pipeline.take(one)
+    assert seen.outcome.reason == "timeout"
+    assert batch == again
+
+
+def test_a_job_id_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    Sink().pipeline.take(entry(("bk/x\nERROR all is lost/r1", NOW, DEAD)))
+    assert "reports on 'bk/x\\nERROR all is lost/r1'" in caplog.text

@@ -55,5 +55,15 @@ def test_changes_are_kept_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_things_are_forgotten(tmp_path: Path) -> None:
     state = StateFile(tmp_path / "s.db")
     state.save(Changes(things={("job", "a"): b"1", ("job", "b"): b"2"}))
-    state.forget("job", ["a", "none"])
-    assert state.things("job") == {"b": b"2"}
+    changes = Changes(things={("job", "b"): b"3"})
+    changes.forget("job", "a")
+    changes.forget("job", "none")
+    state.save(changes)
+    assert state.things("job") == {"b": b"3"}
+
+
+def test_a_file_that_is_none_is_not_overwritten_and_named(tmp_path: Path) -> None:
+    (tmp_path / "s.db").write_bytes(b"no database, but somebody's text " * 100)
+    with pytest.raises(StateError, match=r"s\.db: cannot be opened .*not a database.*restored from a backup"):
+        StateFile(tmp_path / "s.db")
+    assert (tmp_path / "s.db").read_bytes().startswith(b"no database")
