@@ -54,7 +54,7 @@ class Live:
             return False
         if old is not None and old.state is new.state:
             new.since = old.since
-        if old is None or _told(old) != _told(new):
+        if old is None or not _same(old, new):
             self.changed.add(job)
         self.jobs[job] = new
         self._numbers[job] = numbers
@@ -81,6 +81,14 @@ class Live:
             state.since -= lost
 
 
-def _told(state: JobState) -> tuple[object, ...]:
-    """What of a state must outlive a restart: all but the time of the newest run."""
-    return (state.by, state.since, state.state, state.reason, state.summary, state.answered, state.facts)
+def _same(old: JobState, new: JobState) -> bool:
+    """Whether two states are alike in what must outlive a restart: all but the time of the newest run."""
+    return (
+        old.since == new.since
+        and old.state is new.state
+        and old.summary == new.summary
+        and old.reason == new.reason
+        and old.answered is new.answered
+        and old.by == new.by
+        and old.facts == new.facts
+    )

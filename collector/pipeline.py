@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Iterator
+
+import msgspec
 
 from agent import wire
 from checks.model import JobId, Outcome, State, parse_job_id
@@ -15,14 +16,15 @@ from collector.store.model import Batch, SeriesKey
 
 log = logging.getLogger(__name__)
 
+_STATES = tuple(State.of_rank(rank) for rank in range(4))
+
 STATE = "check.state"
 """Every job's series of State ranks, 0 to 3."""
 DURATION = "check.duration"
 """Every job's series of run times in s."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """One measurement of a job, by the collector's clock (``at``, Unix ms), and the agent that took it."""
 
     job: str
@@ -103,7 +105,7 @@ class Pipeline:
                 continue
             if self._runs(job) != report.agent:
                 continue
-            state = State.of_rank(byte & wire.STATE_BITS)
+            state = _STATES[byte & wire.STATE_BITS]
             summary, reason = texts[columns.summary[row]], texts[columns.reason[row]]
             answered = bool(byte & wire.ANSWERED)
             # A run lies in the past of the report that brings it, whatever the agent's clock says.
