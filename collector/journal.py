@@ -82,7 +82,7 @@ class Journal:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         """Makes the tables, and reads all but the entries' bodies: a file that lets itself be read so far is sound."""
-        db.executescript(_SCHEMA)
+        db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         self._received = {
             (agent, epoch): Intervals(_runs_decoder.decode(runs))
             for agent, epoch, runs in db.execute("SELECT agent, epoch, runs FROM received")

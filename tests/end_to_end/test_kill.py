@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.peers import free_port, wait_until
+from tests.peers import accepts, free_port, wait_until
 
 KILLS = 20
 JOBS = 20
@@ -104,6 +104,7 @@ def test_what_was_spooled_is_in_the_store_exactly_once_after_20_kills(tmp_path: 
     collector.start()
     agent.start()
     try:
+        wait_until(lambda: accepts(port), "the collector, and its files", 30)
         wait_until(lambda: bool(received(tmp_path)), "a first measurement", 30)
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.1, 2.5))  # the moment of a kill is the point of the test
