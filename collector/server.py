@@ -100,10 +100,8 @@ class Server:
         finally:
             self.stop()
             watching.cancel()
-            self.centre.stream.close()
             await asyncio.gather(*serving, return_exceptions=True)
             running.cancel()
-            self._manager.stopping()
         with contextlib.suppress(asyncio.CancelledError):
             await running
         for task in serving:
@@ -111,7 +109,9 @@ class Server:
                 raise error
 
     def stop(self) -> None:
-        """Begins to stop."""
+        """Begins to stop. Open streams of events end first: they would hold the listeners up."""
+        self._manager.stopping()
+        self.centre.stream.close()
         for server in self._servers:
             server.should_exit = True
 
@@ -150,6 +150,11 @@ def _listener(app: ASGIApp, address: str, certificate: str = "", key: str = "") 
         timeout_graceful_shutdown=3,
         timeout_keep_alive=75,
     )
+    try:
+        config.load()
+    except OSError as error:
+        why = error.strerror or error
+        raise SettingsError(f"listen: certificate {certificate} and key {key} cannot be used: {why}") from error
     return _QuietServer(config)
 
 
@@ -164,17 +169,26 @@ def serve(settings: Settings, topology_file: Path) -> None:
         loop = asyncio.get_running_loop()
         for stop in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(stop, server.stop)
-        loop.add_signal_handler(signal.SIGHUP, _reload, server.centre, topology_file)
+        asked = asyncio.Event()
+        loop.add_signal_handler(signal.SIGHUP, asked.set)
+        reloading = asyncio.create_task(_reload(asked, server.centre, topology_file), name="reload")
         log.info("the page is at http://%s/", settings.listen.page)
-        await server.run()
+        try:
+            await server.run()
+        finally:
+            reloading.cancel()
 
     asyncio.run(run())
 
 
-def _reload(centre: Centre, topology_file: Path) -> None:
-    try:
-        centre.replace_topology(load(topology_file, CHECKS))
-    except ValueError as error:
-        log.error("the topology was not reloaded; the one before stays in force:\n%s", error)
-    else:
-        log.info("%s is in force", topology_file)
+async def _reload(asked: asyncio.Event, centre: Centre, topology_file: Path) -> None:
+    """Reads the topology again whenever that is asked for; in a thread, for a large one takes its time."""
+    while True:
+        await asked.wait()
+        asked.clear()
+        try:
+            centre.replace_topology(await asyncio.to_thread(load, topology_file, CHECKS))
+        except ValueError as error:
+            log.error("the topology was not reloaded; the one before stays in force:\n%s", error)
+        else:
+            log.info("%s is in force", topology_file)

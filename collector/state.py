@@ -175,7 +175,9 @@ class StateFile:
             return [_decode_incident(body) for body in db.execute(query).scalars()]
 
     def incident(self, number: int) -> Incident | None:
-        """One incident."""
+        """One incident; None when there is none of that number."""
+        if not 0 < number < 1 << 63:  # SQLite would not take it
+            return None
         with self._engine.begin() as db:
             body = db.execute(sa.select(_incident.c.body).where(_incident.c.id == number)).scalar()
             return _decode_incident(body) if body is not None else None

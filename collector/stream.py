@@ -15,6 +15,7 @@ class Stream:
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[bytes]] = set()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._queues)
@@ -23,6 +24,8 @@ class Stream:
         """A queue of events as they go over the wire."""
         queue: asyncio.Queue[bytes] = asyncio.Queue(KEPT)
         self._queues.add(queue)
+        if self._closed:
+            queue.put_nowait(b"")
         return queue
 
     def unsubscribe(self, queue: asyncio.Queue[bytes]) -> None:
@@ -30,7 +33,8 @@ class Stream:
         self._queues.discard(queue)
 
     def close(self) -> None:
-        """Tells every reader that nothing more will come, by an empty event."""
+        """Tells every reader, also one yet to come, that nothing more will follow, by an empty event."""
+        self._closed = True
         for queue in self._queues:
             if queue.full():
                 queue.get_nowait()

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from checks.contract import Clock
 from collector.reading import Readings
+from collector.store.model import MAX_AT, StoreAway
 from collector.view import CoverageView, IncidentView, NodePage, NodeView, Overview, SeriesView
 
 PING_EVERY = 15.0
@@ -46,7 +47,10 @@ def reading_routes(readings: Readings, clock: Clock) -> APIRouter:
         with _found(f"no node {node!r} in the register"):
             return readings.node(node)
 
-    @router.get("/nodes/{node}/series", responses={404: {"description": "no such node"}})
+    @router.get(
+        "/nodes/{node}/series",
+        responses={404: {"description": "no such node"}, 503: {"description": "the store of measurements is away"}},
+    )
     async def series(
         node: NodeId,
         start: Annotated[int | None, Query(description="from, Unix ms; default an hour before the end")] = None,
@@ -56,12 +60,15 @@ def reading_routes(readings: Readings, clock: Clock) -> APIRouter:
     ) -> list[SeriesView]:
         """The measurements of a node over time."""
         last = clock.now() + 1 if end is None else end
-        first = last - 3_600_000 if start is None else start
-        if not 0 <= first < last or last - first > MAX_SPAN:
+        first = max(0, last - 3_600_000) if start is None else start
+        if not 0 <= first < last <= MAX_AT or last - first > MAX_SPAN:
             raise HTTPException(422, f"start {first} and end {last}: expected start < end, at most 31 days apart")
         with _found(f"no node {node!r} in the register"):
             readings.node(node)
-        return await readings.series(node, metric, first, last, check)
+        try:
+            return await readings.series(node, metric, first, last, check)
+        except StoreAway as error:
+            raise HTTPException(503, f"the store of measurements is away: {error}", {"Retry-After": "10"}) from error
 
     @router.get("/incidents")
     async def incidents(

@@ -111,6 +111,11 @@ async def until(condition: Callable[[], bool], *tasks: asyncio.Task[None], secon
             await asyncio.sleep(0.01)
 
 
+async def drained(centre: Centre) -> None:
+    """Until all that was taken went to the store."""
+    await until(lambda: centre.drain.written >= centre._position)
+
+
 class Agent:
     """Reports to a centre as the agent of a node would."""
 

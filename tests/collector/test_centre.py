@@ -19,7 +19,7 @@ from collector.settings import Settings
 from collector.state import Changes, StateError
 from collector.store.embedded import EmbeddedStore
 from collector.store.model import Selector, StoreAway
-from tests.collector.centres import DEAD, UP, Agent, Mailbox, TurnedClock, opened, pass_time, running, until
+from tests.collector.centres import DEAD, UP, Agent, Mailbox, TurnedClock, drained, opened, pass_time, running, until
 from tests.collector.provinces import SECRETS, TEXT
 from tests.collector.senders import NOW
 
@@ -39,11 +39,6 @@ def both(
         return await d1.report(said)
 
     return second
-
-
-async def drained(centre: Centre) -> None:
-    """Until all that was taken went to the store."""
-    await until(lambda: centre.drain.written >= centre._position)
 
 
 async def test_a_commune_that_fails_is_an_incident_one_message_and_two_offices_down(tmp_path: Path) -> None:
