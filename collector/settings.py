@@ -91,21 +91,54 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """
     source = path or DEFAULT_FILE
     settings = load(Settings, source, environ, PREFIX, required=path is not None)
-    for name in ("page", "agents"):
-        address = getattr(settings.listen, name)
-        if address or name == "page":
-            host_and_port(address, f"{source}: 'listen.{name}'")
-    if bool(settings.listen.certificate) is not bool(settings.listen.key):
-        raise SettingsError(f"{source}: 'listen': expected both certificate and key, or neither")
-    if settings.listen.agents and not settings.listen.certificate:
-        host, _ = host_and_port(settings.listen.agents, f"{source}: 'listen.agents'")
-        if host not in ("localhost", "::1") and not host.startswith("127."):
-            raise SettingsError(
-                f"{source}: 'listen.agents': agents would send their tokens to {host} in clear: "
-                "set certificate and key, or listen on 127.0.0.1 behind a proxy that speaks TLS"
-            )
+    _check_addresses(settings.listen, source)
+    _check_times(settings, source)
     state_dir = settings.state_dir or environ.get("STATE_DIRECTORY", "").partition(":")[0] or DEFAULT_STATE_DIR
     return msgspec.structs.replace(settings, state_dir=state_dir)
+
+
+def _check_addresses(listen: Listen, source: Path) -> None:
+    """Raises SettingsError for an address that is none, and for one where agents' tokens would go in clear."""
+    for name in ("page", "agents"):
+        address = getattr(listen, name)
+        if address or name == "page":
+            host_and_port(address, f"{source}: 'listen.{name}'")
+    if bool(listen.certificate) is not bool(listen.key):
+        raise SettingsError(f"{source}: 'listen': expected both certificate and key, or neither")
+    if not listen.agents:  # then they report where the page is, which never speaks TLS
+        name, remedy = "page", "give 'listen.agents' an address of its own, with a certificate"
+    elif not listen.certificate:
+        name, remedy = "agents", "set certificate and key"
+    else:
+        return
+    host, _ = host_and_port(getattr(listen, name), f"{source}: 'listen.{name}'")
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        raise SettingsError(
+            f"{source}: 'listen.{name}': agents would send their tokens to {host} in clear: "
+            f"{remedy}, or listen on 127.0.0.1 behind a proxy that speaks TLS"
+        )
+
+
+def _check_times(settings: Settings, source: Path) -> None:
+    """Raises SettingsError for times that contradict each other: alarms without end would follow, or data lost."""
+    every, window, silent = settings.report_every, settings.proof_window, settings.alerts.silence.silent_after
+    if not 0.2 <= every <= 3600:
+        raise SettingsError(f"{source}: 'report_every': expected 0.2 to 3600 s, got {every:g}")
+    if window < 2 * every:
+        raise SettingsError(
+            f"{source}: 'proof_window': {window:g} s is less than two reports of {every:g} s: "
+            "one that is late would make an office count as not connected: set 60, or report more often"
+        )
+    if silent < 2 * every:
+        raise SettingsError(
+            f"{source}: 'alerts.silence.silent_after': {silent:g} s is less than two reports of {every:g} s: "
+            "one that is late would be an incident: set more, or report more often"
+        )
+    if settings.store.retain_days < 1:
+        raise SettingsError(
+            f"{source}: 'store.retain_days': expected 1 or more, got {settings.store.retain_days}: "
+            "measurements would be forgotten as they come"
+        )
 
 
 def host_and_port(address: str, where: str) -> tuple[str, int]:
