@@ -73,6 +73,8 @@ async def opened(
     """A centre on the files of a directory, as ``open_centre`` makes it."""
     directory.mkdir(exist_ok=True)  # noqa: ASYNC240 - a test's own folder, before anything runs
     state = StateFile(directory / "state.db")
+    for node in ("bk", "d1"):
+        state.set_token(node, f"token of {node}", clock.now())
     store = store or await EmbeddedStore.open(directory / "store.db")
     return Centre(
         settings or Settings(state_dir=str(directory), register_day=DAY, secrets=dict(SECRETS)),

@@ -60,8 +60,8 @@ def test_the_environment_has_the_last_word(tmp_path: Path) -> None:
         (
             '[listen]\nagents = "0.0.0.0:8443"',
             (
-                "'listen.agents': agents would send their tokens to 0.0.0.0 in clear: set certificate and key, or listen "
-                "on 127.0.0.1 behind a proxy that speaks TLS"
+                "'listen.agents': agents would send their tokens to 0.0.0.0 in clear: set certificate and key, "
+                "or listen on 127.0.0.1 behind a proxy that speaks TLS"
             ),
         ),
     ],
