@@ -56,7 +56,10 @@ def answer_of(response: Response, now: int) -> Answer:
     if refusal.error == "wrong-agent":
         return Answer(Verdict.DENIED, f"{detail}: the token is another node's")
     if status in (401, 403):
-        return Answer(Verdict.DENIED, f"{detail}: check the token, and that the collector's topology has this node")
+        return Answer(
+            Verdict.DENIED,
+            f"{detail}: check the token (after a new one, restart the agent), and that the collector's topology has this node",
+        )
     if refusal.error == "unknown-ids":
         return Answer(Verdict.WHOLE_TABLE, detail)
     if status in (400, 422):

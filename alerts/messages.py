@@ -54,7 +54,7 @@ def title(verdict: Verdict, node: str, name: str, alerts: Sequence[Alert]) -> tu
     worst = max(alerts, key=lambda alert: (alert.severity.rank, -alert.since, alert.key))
     what = plain(worst.summary)
     if worst.rule is Rule.SILENCE:
-        return f"{name}: phần mềm giám sát không gửi số liệu", f"{place}: {what}"
+        return f"{name}: agent không gửi số liệu", f"{place}: {what}"
     if worst.rule is Rule.OBSERVER:
         return f"{name}: không đo được", f"{place} cannot measure: {what}"
     if len(alerts) == 1:

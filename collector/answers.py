@@ -10,12 +10,14 @@ from checks.model import Job, State, worst
 from checks.topology import Node, Register, Word
 from collector.coverage import Coverage, Reach, Share, coverage, reach
 from collector.evidence import Evidence
+from collector.journal import Journal
 from collector.live import JobState, Live
 from collector.scope import Scope
 from collector.store.model import Selector, Store
 from collector.stream import Stream
 from collector.view import (
     CoverageView,
+    GapView,
     IncidentView,
     JobView,
     LinkView,
@@ -43,6 +45,7 @@ class Answers:
         live: Live,
         evidence: Evidence,
         watch: Watch,
+        journal: Journal,
         store: Store,
         stream: Stream,
         clock: Clock,
@@ -54,6 +57,7 @@ class Answers:
         self._live = live
         self._evidence = evidence
         self._watch = watch
+        self._journal = journal
         self._store = store
         self._stream = stream
         self._clock = clock
@@ -115,6 +119,7 @@ class Answers:
             jobs=[self._job_view(job, agent, now) for job, agent in scope.jobs_of(node)],
             children=[seen(child) for child in register.children(node)],
             incidents=self.incidents(node=node, limit=20),
+            gaps=self.gaps(node=node, limit=20),
         )
 
     def incidents(self, *, open_only: bool = False, node: str | None = None, limit: int = 200) -> list[IncidentView]:
@@ -122,6 +127,11 @@ class Answers:
 
     def incident(self, number: int) -> IncidentView:
         return self._watch.incident(number)
+
+    def gaps(self, *, node: str | None = None, limit: int = 200) -> list[GapView]:
+        return [
+            GapView(agent, gap.start, gap.end, gap.count, gap.why) for agent, gap in self._journal.gaps(node, limit)
+        ]
 
     async def series(
         self, node: str, metric: str | None, start: int, end: int, check: str | None = None

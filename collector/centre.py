@@ -39,6 +39,8 @@ DEAD_AFTER = 15_000
 """ms without a tick after which the collector calls itself unwell."""
 SHOW_EVERY = 20
 """Ticks after which readers are told to look again though nothing has changed: ages grow."""
+EXPECT_EVERY = 60
+"""Ticks after which agents that were given a token, or lost it, are noticed."""
 KEEP_EVERY = 5
 """Ticks after which the place in the journal is kept even when nothing else has changed."""
 TRIM_EVERY, RETAIN_EVERY = 10.0, 3600.0
@@ -83,7 +85,7 @@ class Centre:
         self.watch = Watch(
             rules=rules,
             province=Province(self._parent_of, self._name_of, lambda node: len(self.scope.offices_of(node))),
-            agents=self.scope.register.agents,
+            agents=self._expected(),
             jobs=self.scope.jobs,
             state=state,
             notifiers=notifiers,
@@ -98,6 +100,7 @@ class Centre:
             live=self.live,
             evidence=self.evidence,
             watch=self.watch,
+            journal=journal,
             store=store,
             stream=self.stream,
             clock=clock,
@@ -154,8 +157,14 @@ class Centre:
             self._topology, self._day, self.scope = before
             raise
         self.pipeline.reload()
-        self.watch.expect(self.scope.register.agents, self.scope.jobs)
+        self.watch.expect(self._expected(), self.scope.jobs)
         self._forget_jobs()
+
+    def _expected(self) -> list[str]:
+        """The agents whose silence is an alert: those in the register that hold a token. One that was never installed
+        is not silent; its offices are unobserved."""
+        installed = self.state.agents()
+        return [agent for agent in self.scope.register.agents if agent in installed]
 
     def _forget_jobs(self) -> None:
         """Forgets the states of jobs that the topology has no more."""
@@ -181,6 +190,11 @@ class Centre:
 
     def plan_of(self, node: str) -> Plan | None:
         return self.scope.plans.get(node)
+
+    def heard(self, node: str, at: int) -> None:
+        # A disk of ours that is full must make no agent silent.
+        self.watch.hear(node, at)
+        self.evidence.report(node, at)
 
     # Running
 
@@ -263,6 +277,8 @@ class Centre:
         self._ticks += 1
         self._mind_the_clock()
         self._follow_the_day()
+        if self._ticks % EXPECT_EVERY == 0:
+            self.watch.expect(self._expected(), self.scope.jobs)
         self._judge()
         if self._unsaved or self._ticks % KEEP_EVERY == 0:
             self._keep()

@@ -15,9 +15,10 @@ import typer
 from rich.console import Console
 from rich.tree import Tree
 
+from checks.located import near
 from checks.plan import PlanError
 from checks.registry import CHECKS
-from checks.topology import Register, TopologyError, load
+from checks.topology import Register, Topology, TopologyError, load
 from collector.demo.run import DemoOptions
 from collector.demo.run import run as run_demo
 from collector.server import serve
@@ -56,6 +57,9 @@ def run(config: Config = None) -> None:
     """Run the collector until SIGTERM or Ctrl-C. SIGHUP reads the topology again."""
     settings = _settings(config)
     log.set_up("collector", settings.log_level, settings.log_format, os.environ)
+    if not Path(settings.topology).is_file():
+        _fail(f"{settings.topology}: no topology is there: put one, or name it by 'topology' in the settings")
+    os.umask(0o077)  # what it keeps is for nobody else
     try:
         serve(settings, Path(settings.topology))
     except (SettingsError, TopologyError, PlanError, OSError) as error:
@@ -91,7 +95,7 @@ def check(file: File = Path(), as_json: AsJson = False) -> None:
     path = shipped_topology() if file == Path() else file
     try:
         topology = load(path, CHECKS)
-        registers = [topology.on(day) for day in (*topology.changes(), _today())]
+        registers = [topology.on(day) for day in _days(topology)]
     except TopologyError as error:
         if as_json:
             problems = [msgspec.to_builtins(problem) for problem in error.problems]
@@ -138,11 +142,13 @@ def add(
     except (TopologyError, ValueError) as error:
         _fail(str(error))
     if node not in register.agents:
-        _fail(f"no agent is at {node!r} by the topology of {register.day}: see 'thongsuot-collector topology show'")
+        _fail(f"{settings.topology}: no agent is at {node!r} on {register.day}: {near(node, register.agents)}")
     with _state(settings) as state:
+        had_one = node in state.agents()
         token = state.new_token(node, _now())
     sys.stdout.write(token + "\n")
-    err.print(f"Put it into token_file on {node}. It cannot be shown again.", style="dim")
+    void = " The one it had before is void." if had_one else ""
+    err.print(f"Put it into token_file on {node}, and restart its agent. It cannot be shown again.{void}", style="dim")
 
 
 @agent_app.command()
@@ -169,6 +175,13 @@ def list_agents(config: Config = None, as_json: AsJson = False) -> None:
 def version() -> None:
     """Print the version."""
     out.print(importlib.metadata.version("thongsuot"))
+
+
+def _days(topology: Topology) -> list[datetime.date]:
+    """A day of each register that the file holds, and today."""
+    changes = topology.changes()
+    before = [day - datetime.timedelta(days=1) for day in changes[:1]]
+    return sorted({*before, *changes, _today()})
 
 
 def _tree(register: Register) -> Tree:

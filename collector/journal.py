@@ -225,12 +225,18 @@ class Journal:
             for number, agent, table, received_at, body in rows
         ]
 
-    def gaps(self, limit: int = 100) -> list[tuple[str, wire.Gap]]:
-        """The newest gaps: the agent, and what it lost."""
+    def gaps(self, agent: str | None = None, limit: int = 100) -> list[tuple[str, wire.Gap]]:
+        """The newest gaps, of one agent or of all: the agent, and what it lost."""
         rows = self._reader.execute(
-            'SELECT agent, first, last, start, "end", count, why FROM gap ORDER BY received_at DESC LIMIT ?', (limit,)
+            'SELECT agent, first, last, start, "end", count, why FROM gap WHERE agent = coalesce(?, agent) '
+            "ORDER BY received_at DESC LIMIT ?",
+            (agent, limit),
         )
         return [(agent, wire.Gap(*rest)) for agent, *rest in rows]
+
+    def lost(self) -> int:
+        """How many measurements agents had and lost, as far as they know."""
+        return int(self._reader.execute("SELECT coalesce(sum(count), 0) FROM gap").fetchone()[0])
 
     async def trim(self, settled: int) -> None:
         """Forgets the entries up to an id, and the tables that neither an entry nor an agent's newest report needs.

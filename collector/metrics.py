@@ -37,6 +37,7 @@ def _families(centre: Centre) -> Iterable[Metric]:
         ("measurements_repeated", "Measurements that came again and changed nothing.", counters.repeated),
         ("report_bytes", "Bytes of reports as sent.", counters.bytes),
         ("measurements_foreign", "Measurements dropped: not the agent's to report.", centre.pipeline.foreign),
+        ("measurements_lost", "Measurements that agents had and lost.", centre.journal.lost()),
         ("points_quarantined", "Points that the store refused.", centre.store.quarantined),
     ):
         yield CounterMetricFamily(f"thongsuot_{name}", about, value=value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from collector.view import CoverageView, IncidentView, NodePage, NodeView, Overview, SeriesView
+from collector.view import CoverageView, GapView, IncidentView, NodePage, NodeView, Overview, SeriesView
 
 
 class Readings(Protocol):
@@ -33,6 +33,10 @@ class Readings(Protocol):
 
     def incident(self, number: int) -> IncidentView:
         """One incident."""
+        ...
+
+    def gaps(self, *, node: str | None = None, limit: int = 200) -> list[GapView]:
+        """What agents had measured and lost, newest first."""
         ...
 
     async def series(

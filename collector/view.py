@@ -147,8 +147,20 @@ class IncidentView:
 
 
 @dataclass(frozen=True)
+class GapView:
+    """Measurements that an agent had and lost, of the time from ``start`` to ``end``. ``count`` 0: nobody knows how
+    many."""
+
+    agent: str
+    start: int
+    end: int
+    count: int
+    why: str
+
+
+@dataclass(frozen=True)
 class NodePage:
-    """All of a node."""
+    """All of a node. ``gaps`` are those of its own agent."""
 
     node: NodeView
     offices: list[OfficeView]
@@ -156,6 +168,7 @@ class NodePage:
     jobs: list[JobView]
     children: list[NodeView]
     incidents: list[IncidentView]
+    gaps: list[GapView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

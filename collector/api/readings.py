@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from checks.contract import Clock
 from collector.reading import Readings
 from collector.store.model import MAX_AT, StoreAway
-from collector.view import CoverageView, IncidentView, NodePage, NodeView, Overview, SeriesView
+from collector.view import CoverageView, GapView, IncidentView, NodePage, NodeView, Overview, SeriesView
 
 PING_EVERY = 15.0
 """Seconds between signs of life on an idle stream, so that a browser knows a dead one."""
@@ -69,6 +69,14 @@ def reading_routes(readings: Readings, clock: Clock) -> APIRouter:
             return await readings.series(node, metric, first, last, check)
         except StoreAway as error:
             raise HTTPException(503, f"the store of measurements is away: {error}", {"Retry-After": "10"}) from error
+
+    @router.get("/gaps")
+    async def gaps(
+        node: Annotated[str | None, Query(description="only those of this node's agent")] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    ) -> list[GapView]:
+        """What agents had measured and lost, newest first: never a silent loss."""
+        return readings.gaps(node=node, limit=limit)
 
     @router.get("/incidents")
     async def incidents(

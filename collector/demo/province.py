@@ -20,8 +20,9 @@ def demo_topology(
 ) -> Topology:
     """Another topology, with the same register, whose jobs can all run on this host.
 
-    The centre's agent polls every router each ``interval`` s, at UDP port ``routers``. Of the centre itself it measures this host, the page
-    (``page``, host:port) and the certificate at the agents' address (``agents``, signed by ``ca_file``).
+    The centre's agent polls every router each ``interval`` s, at UDP port ``routers``. Of the centre itself it measures
+    this host, the page (``page``, host:port) and the certificate at the agents' address (``agents``, signed by
+    ``ca_file``).
     """
     places = {node: place for place, node in enumerate(dict.fromkeys(node.id for node in topology.nodes))}
     root = next(node for node in topology.nodes if node.parent is None)

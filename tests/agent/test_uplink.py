@@ -232,7 +232,7 @@ async def test_a_wrong_token_is_said_once_and_costs_nothing(tmp_path: Path, capl
             await b.receiver.until(lambda: len(b.receiver.requests) > 3)
         assert (await b.spool.stats()).rows == 1
         assert caplog.text.count("the collector refuses this agent") == 1
-        assert "401 unauthorized: no such token: check the token" in caplog.text
+        assert "401 unauthorized: no such token: check the token (after a new one, restart the agent)" in caplog.text
         assert "wrong" not in caplog.text.replace("wrong-agent", "")
 
 

@@ -65,5 +65,5 @@ def test_a_silent_agent_whose_router_answers_is_a_fault_and_not_an_outage() -> N
     scene.run(60, {"ba-be/ping/router": OK})
     incident = scene.open["ba-be"]
     assert incident.verdict is Verdict.FAULT
-    assert incident.title == "Huyện Ba Bể: phần mềm giám sát không gửi số liệu"
+    assert incident.title == "Huyện Ba Bể: agent không gửi số liệu"
     assert incident.offices == 0

@@ -149,6 +149,20 @@ async def test_a_journal_that_cannot_write_says_when_to_come_again(site: Site) -
     assert (await site.post(body)).json()["committed"] == 1
 
 
+async def test_agents_are_not_silent_because_our_disk_is_full(site: Site) -> None:
+    sender = Sender()
+    body = sender.body(sender.rows(1))
+    site.centre.journal._db.execute("PRAGMA query_only = 1")
+
+    async def refused() -> None:
+        for node, report in (("d1", body), ("bk", Sender("bk").body(Sender("bk").rows(1)))):
+            assert (await site.post(report, node)).status_code == 503
+
+    await pass_time(site.centre, site.clock, 40, refused)
+    assert site.centre.answers.incidents(open_only=True) == []
+    assert site.centre.answers.judged().nodes["d1"].value == "connected"
+
+
 async def test_a_plan_is_sent_once_and_holds_the_agents_secrets_alone(site: Site) -> None:
     answer = await site.agents.get("/api/v1/plan", headers=site.of("d1"))
     assert answer.status_code == 200

@@ -12,6 +12,7 @@ from collector.view import (
     AlertView,
     CoverageView,
     EventView,
+    GapView,
     IncidentView,
     JobView,
     LinkView,
@@ -99,6 +100,7 @@ class Province:
     def __init__(self, nodes: list[NodeView]) -> None:
         self.all = {node.id: node for node in nodes}
         self.opened: list[IncidentView] = []
+        self.lost: list[GapView] = []
         self.jobs: dict[str, list[JobView]] = {}
         self.simulated = ""
         self.now = NOW
@@ -160,7 +162,11 @@ class Province:
             jobs=self.jobs.get(node, []),
             children=[n for n in self.nodes() if n.parent == node],
             incidents=self.incidents(node=node),
+            gaps=self.gaps(node=node),
         )
+
+    def gaps(self, *, node: str | None = None, limit: int = 200) -> list[GapView]:
+        return [gap for gap in self.lost if node in (None, gap.agent)][:limit]
 
     def incidents(self, *, open_only: bool = False, node: str | None = None, limit: int = 200) -> list[IncidentView]:
         listed = [i for i in self.opened if (not open_only or i.closed_at is None) and node in (None, i.node)]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from collector.view import GapView
 from tests.collector.web.province import NOW, Province, incident, jobs_of, province, samples
 from tests.collector.web.serving import Routers, app_of
 
@@ -239,3 +240,14 @@ async def test_a_chart_that_there_is_none_of_is_refused_in_words(client: httpx.A
         "no chart weather.svg: expected quality or traffic, as svg or json\n",
     )
     assert (await client.get("/nodes/none/charts/traffic.json")).status_code == 404
+
+
+async def test_what_an_agent_lost_is_shown_on_its_node_and_nowhere_else(bac_kan: Province) -> None:
+    bac_kan.lost = [GapView("c01834", NOW - 7_200_000, NOW - 3_600_000, 41, "spool-full")]
+    async with client_of(bac_kan) as client:
+        page = (await client.get("/nodes/c01834")).text
+        other = (await client.get("/nodes/c01837")).text
+    assert "Khoảng trống số liệu" in page
+    assert "spool-full" in page
+    assert ">41<" in page
+    assert "Khoảng trống số liệu" not in other
