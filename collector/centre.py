@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts.causes import Province
 from alerts.desk import Rules
 from alerts.pipeline import Notifier
 from checks.contract import Clock
@@ -21,11 +18,12 @@ from checks.topology import Topology
 from collector.answers import Answers
 from collector.drain import Drain
 from collector.evidence import Evidence
+from collector.inforce import InForce
 from collector.ingest import Ingest
 from collector.journal import Entry, Journal, JournalError
 from collector.live import JobState, Live
 from collector.pipeline import Pipeline
-from collector.scope import Scope, scope_of
+from collector.scope import Scope
 from collector.settings import Settings
 from collector.state import Changes, StateError, StateFile
 from collector.store.model import Store, StoreAway, StoreError
@@ -70,12 +68,10 @@ class Centre:
     ) -> None:
         self.settings, self.state, self.journal, self.store = settings, state, journal, store
         self._clock, self._held = clock, held
-        self._topology = topology
-        self._day = self._today()
-        self.scope = self._scope_on(self._day)
+        self.inforce = InForce(topology, settings, clock)
         self.evidence = Evidence()
         self.live = Live({job: _restored(body, clock.now()) for job, body in state.things(_JOB).items()})
-        self.pipeline = Pipeline(self.live, self.evidence, store.series_id, self._speaks_for, self._runs)
+        self.pipeline = Pipeline(self.live, self.evidence, store.series_id, self.inforce.speaks_for, self.inforce.runs)
         rules = Rules(
             job=settings.alerts.job,
             silence=settings.alerts.silence,
@@ -84,7 +80,7 @@ class Centre:
         )
         self.watch = Watch(
             rules=rules,
-            province=Province(self._parent_of, self._name_of, lambda node: len(self.scope.offices_of(node))),
+            province=self.inforce.province(),
             agents=self._expected(),
             jobs=self.scope.jobs,
             state=state,
@@ -110,10 +106,10 @@ class Centre:
         self._position = self._kept_position = position_in(state)
         self._unsaved = Changes()
         self._unkept = ""
-        self._refused_day: datetime.date | None = None
         self._forget_jobs()
         self._touched: set[str] = set()
         self._shown = b""
+        self._show_from = 0.0
         self._ticks = 0
         self.ticked_at = 0
         """When the last tick ended, Unix ms: a sign of life."""
@@ -123,39 +119,18 @@ class Centre:
 
     # The topology in force
 
-    def _today(self) -> datetime.date:
-        zone = ZoneInfo(self._topology.province.timezone)
-        now = datetime.datetime.fromtimestamp(self._clock.now() / 1000, zone)
-        return self.settings.register_day or now.date()
-
-    def _scope_on(self, day: datetime.date) -> Scope:
-        return scope_of(self._topology.on(day), self.settings.secrets, self.settings.report_every)
-
-    def _parent_of(self, node: str) -> str | None:
-        found = self.scope.register.nodes.get(node)
-        return found.parent if found else None
-
-    def _name_of(self, node: str) -> str:
-        found = self.scope.register.nodes.get(node)
-        return found.name if found else node
-
-    def _speaks_for(self, agent: str) -> frozenset[str]:
-        return self.scope.speaks_for(agent)
-
-    def _runs(self, job: str) -> str | None:
-        found = self.scope.jobs.get(job)
-        return found[1] if found else None
+    @property
+    def scope(self) -> Scope:
+        """What is watched today."""
+        return self.inforce.scope
 
     def replace_topology(self, topology: Topology) -> None:
         """Goes over to another topology. Raises PlanError or ValueError, and then keeps the one that it has."""
-        before = self._topology, self._day, self.scope
-        try:
-            self._topology = topology
-            self._day = self._today()
-            self.scope = self._scope_on(self._day)
-        except ValueError:
-            self._topology, self._day, self.scope = before
-            raise
+        self.inforce.replace(topology)
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Goes on by the scope that is in force now."""
         self.pipeline.reload()
         self.watch.expect(self._expected(), self.scope.jobs)
         self._forget_jobs()
@@ -170,18 +145,6 @@ class Centre:
         """Forgets the states of jobs that the topology has no more."""
         for job in self.live.forget(self.scope.jobs):
             self._unsaved.forget(_JOB, job)
-
-    def _follow_the_day(self) -> None:
-        today = self._today()
-        if today in (self._day, self._refused_day):
-            return
-        try:
-            self.replace_topology(self._topology)
-        except ValueError as error:
-            self._refused_day = today
-            log.error("the register of %s cannot be made, that of %s stays in force: %s", today, self._day, error)
-        else:
-            log.info("the register of %s is in force", today)
 
     # What agents call (api.agents.Office)
 
@@ -276,7 +239,8 @@ class Centre:
         """One second's work: judge, keep, tell, show."""
         self._ticks += 1
         self._mind_the_clock()
-        self._follow_the_day()
+        if self.inforce.follow_the_day():
+            self._adopt()
         if self._ticks % EXPECT_EVERY == 0:
             self.watch.expect(self._expected(), self.scope.jobs)
         self._judge()
@@ -347,7 +311,9 @@ class Centre:
 
     def _publish(self) -> None:
         touched, self._touched = self._touched, set()
-        if not len(self.stream):
+        began = self._clock.monotonic()
+        if not len(self.stream) or began < self._show_from:
+            self._touched = touched
             return
         overview = self.answers.overview()
         states = [(node.id, node.reach, node.state) for node in overview.nodes]
@@ -358,6 +324,9 @@ class Centre:
             self.stream.publish("overview", {"at": overview.at, **brief})
         if touched:
             self.stream.publish("nodes", {"ids": sorted(touched)})
+        # In a large province this takes its time: a tenth of ours at most, the rest is for reports.
+        ended = self._clock.monotonic()
+        self._show_from = ended + 9 * (ended - began)
 
 
 _decode_job = msgspec.msgpack.Decoder(JobState).decode
