@@ -11,6 +11,7 @@ from checks import host, http, ping, tcp, tls
 from checks.contract import AnyCheck
 from checks.errors import ObserverError
 from checks.snmp.check import CHECK as SNMP
+from checks.stamp.check import CHECK as STAMP
 
 CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
     {
@@ -18,6 +19,7 @@ CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
         "http": http.CHECK,
         "ping": ping.CHECK,
         "snmp": SNMP,
+        "stamp": STAMP,
         "tcp": tcp.CHECK,
         "tls": tls.CHECK,
     }

@@ -1,0 +1,174 @@
+"""A Session-Reflector: sends each authentic test packet back with its own count and times (RFC 8762, section 4.3).
+
+Stateful, it numbers its packets session by session, so that a sender can tell in which direction packets were lost,
+and drops replays. Stateless, it repeats the sender's number and remembers nothing. What it drops it counts.
+
+An answer is as long as what it answers, so nobody's traffic is amplified. A packet from a port of our own number is
+dropped: two reflectors that were set upon each other would never stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from checks.stamp.datagram import Datagram, receive, tell_local_address, udp_socket
+from checks.stamp.packet import ForgedError, Reflected, Sent, TruncatedError, base_bytes, read_sent, write_reflected
+from checks.stamp.table import FullError, ReplayedError, SessionTable
+from checks.stamp.timestamp import estimate_of, ntp
+
+PORT: Final = 862
+"""RFC 8762, section 4.1."""
+
+_CLOCK_ERROR: Final = estimate_of(1e-4).packed
+"""How far our timestamps may be off beside the clock itself: a wait for the processor. We do not know whether the clock
+follows an outer source, so we do not say that it does."""
+
+_AT_ONCE: Final = 64
+"""Packets that are answered before the rest of the process has its turn."""
+
+_BUFFER_BYTES: Final = 1 << 20
+"""Asked of the kernel: some thousand packets that wait while the process is busy."""
+
+KeyOf = Callable[[str], bytes | None]
+"""The key of a source address; empty when it speaks unauthenticated, None when it is not known."""
+
+
+@dataclasses.dataclass
+class Counters:
+    """What became of the packets: ``unknown`` are of sources without a key, ``full`` of new sessions beyond the bound,
+    ``looped`` of another reflector; ``unsent`` are answers that the system would not send."""
+
+    reflected: int = 0
+    forged: int = 0
+    truncated: int = 0
+    replayed: int = 0
+    unknown: int = 0
+    full: int = 0
+    looped: int = 0
+    unsent: int = 0
+
+
+class Reflector:
+    """Answers on a bound UDP socket, which it owns, within the running event loop. Get one from
+    :func:`open_reflector`. Of the sessions of a stateful one ``most`` are remembered, each for ``idle`` s."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        key_of: KeyOf,
+        *,
+        stateful: bool = True,
+        most: int = 65_536,
+        idle: float = 900.0,
+        wall: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.counters = Counters()
+        self.address: tuple[Any, ...] = sock.getsockname()
+        self._sock = sock
+        self._key_of = key_of
+        self._table = SessionTable(most, idle) if stateful else None
+        self._wall = wall
+        self._monotonic = monotonic
+        asyncio.get_running_loop().add_reader(sock, self._readable)
+
+    @property
+    def sessions(self) -> int:
+        """How many are remembered now."""
+        return 0 if self._table is None else len(self._table)
+
+    def close(self) -> None:
+        """Stops, and closes the socket."""
+        asyncio.get_running_loop().remove_reader(self._sock)
+        self._sock.close()
+
+    def _readable(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                datagram = receive(self._sock)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an ICMP error for an answer whose sender is gone; reading it clears it
+            packet = self.answer(datagram)
+            if packet is not None:
+                self._send(packet, datagram)
+
+    def _send(self, packet: bytes, datagram: Datagram) -> None:
+        try:
+            self._sock.sendmsg([packet], [datagram.answer] if datagram.answer else [], 0, datagram.source)
+        except OSError:
+            self.counters.unsent += 1
+        else:
+            self.counters.reflected += 1
+
+    def answer(self, datagram: Datagram) -> bytes | None:
+        """The answer to a datagram; None when it is dropped, which is counted."""
+        counters = self.counters
+        host, port = datagram.source[:2]
+        if port == self.address[1]:
+            counters.looped += 1
+            return None
+        key = self._key_of(host)
+        if key is None:
+            counters.unknown += 1
+            return None
+        try:
+            if not datagram.whole:
+                raise TruncatedError
+            packet = read_sent(datagram.data, key)
+            number = self._number(packet, host, port)
+        except TruncatedError:
+            counters.truncated += 1
+        except ForgedError:
+            counters.forged += 1
+        except ReplayedError:
+            counters.replayed += 1
+        except FullError:
+            counters.full += 1
+        else:
+            return self._reflect(packet, number, datagram, key)
+        return None
+
+    def _number(self, packet: Sent, host: str, port: int) -> int:
+        if self._table is None:
+            return packet.sequence
+        return self._table.count((host, port, packet.ssid), packet.sequence, packet.timestamp, self._monotonic())
+
+    def _reflect(self, packet: Sent, number: int, datagram: Datagram, key: bytes) -> bytes:
+        now = self._wall()
+        # Later than now it was not received, whatever the kernel's clock said before it was set back.
+        received = now if datagram.received is None else min(datagram.received, now)
+        reflected = Reflected(
+            number,
+            ntp(now),
+            _CLOCK_ERROR,
+            packet.ssid,
+            ntp(received),
+            packet.sequence,
+            packet.timestamp,
+            packet.error_estimate,
+            datagram.ttl,
+        )
+        return write_reflected(reflected, key, datagram.data[base_bytes(key) :])
+
+
+def open_reflector(host: str, port: int, key_of: KeyOf, *, stateful: bool = True, most: int = 65_536) -> Reflector:
+    """A reflector on an address of this host, or on all of a family (0.0.0.0, ::); port 0 takes a free one. It runs in
+    the running event loop until it is closed. Raises OSError."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    sock = udp_socket(family)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        if address[0] in ("0.0.0.0", "::"):  # noqa: S104 - a comparison, not an address to bind to
+            tell_local_address(sock)
+        sock.bind(address)
+        return Reflector(sock, key_of, stateful=stateful, most=most)
+    except BaseException:
+        sock.close()
+        raise
