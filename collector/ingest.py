@@ -10,6 +10,8 @@ from agent import wire
 from collector.intervals import Intervals, runs_of
 from collector.journal import Entry, Journal
 
+MAX_WORDS = 250_000
+"""Most texts and series of one table: agents begin a new one long before."""
 MOST = 1 << 53
 """Beyond this no sequence number, time or count is taken: what is kept of them, and of their sums, has 64 bits."""
 MOST_ID = (1 << 63) - 1
@@ -74,7 +76,10 @@ class Ingest:
         table = self.journal.tables.get((agent, report.table)) or wire.Table(report.table)
         sequence = list(wire.sequence_numbers(report.columns))
         new_texts, new_series = self._learn(report, table, sequence)
-        self.journal.tables[agent, report.table] = table
+        if len(table):
+            self.journal.tables[agent, report.table] = table
+        if not sequence and not report.gaps:
+            return Entry(report, table, now, [], new_texts, new_series)
 
         received = self.journal.received(agent, report.epoch)
         repeated = _repeated(sequence, received)
@@ -85,10 +90,11 @@ class Ingest:
             received.add(first, last)
         for gap in report.gaps:
             received.add(gap.first, gap.last)
-        runs = received.runs() if sequence or report.gaps else []
-        return Entry(report, table, now, runs, new_texts, new_series)
+        return Entry(report, table, now, received.runs(), new_texts, new_series)
 
     def _learn(self, report: wire.Report, table: wire.Table, sequence: list[int]) -> tuple[int, int]:
+        if len(table) + len(report.texts) + len(report.series) > MAX_WORDS:
+            raise RefusedError(413, "too-large", f"a table is at most {MAX_WORDS} texts and series: begin a new one")
         try:
             new = table.learn(report)
         except wire.UnknownIdsError as error:

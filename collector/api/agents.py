@@ -34,9 +34,14 @@ class Office(Protocol):
         """The plan of a node's agent; None when the register has no such agent."""
         ...
 
+    def heard(self, node: str, at: int) -> None:
+        """A node's agent has reported, but what it said could not be kept: it is alive, and must send it again."""
+        ...
+
 
 def agent_routes(office: Office, ingest: Ingest, clock: Clock) -> list[Route]:
     """The routes for agents."""
+    trouble = ""
 
     def refuse(status: int, error: str, detail: str, headers: dict[str, str] | None = None) -> Response:
         return _json(wire.Refusal(error, detail), status, headers)
@@ -55,6 +60,7 @@ def agent_routes(office: Office, ingest: Ingest, clock: Clock) -> list[Route]:
         )
 
     async def reports(request: Request) -> Response:
+        nonlocal trouble
         agent = agent_of(request)
         if agent is None:
             return unknown_token()
@@ -71,10 +77,14 @@ def agent_routes(office: Office, ingest: Ingest, clock: Clock) -> list[Route]:
         except RefusedError as refused:
             return _json(refused.refusal, refused.status)
         except JournalError as error:
-            log.error("%s", error)
+            if not trouble:  # once, not for each of ten thousand agents
+                log.error("%s", error)
+            trouble = str(error)
+            office.heard(agent, clock.now())
             return refuse(503, "journal", str(error), {"Retry-After": "10"})
         except ClientDisconnect:
             return Response(status_code=400)
+        trouble = ""
         return _json(wire.Receipt(committed, plan.version, BACKLOG_SHARE))
 
     async def plan(request: Request) -> Response:

@@ -15,6 +15,7 @@ import zstandard
 
 from agent import wire
 from checks.model import Measurement, Outcome, State
+from collector import ingest as module
 from collector.ingest import Ingest, RefusedError
 from collector.journal import Entry, Journal, JournalError
 from tests.collector.senders import NOW, Sender
@@ -311,6 +312,29 @@ async def test_numbers_that_could_not_be_kept_are_refused_and_the_next_report_is
         assert refused.value.status in (409, 422)
         assert await ingest.take("d1", sender.body(sender.rows(1)), NOW) == 1
     assert numbers(entries) == [2]
+
+
+async def test_reports_that_bring_nothing_leave_nothing_in_memory(tmp_path: Path) -> None:
+    async with taking(tmp_path / "j") as (ingest, _):
+        for n in range(10):
+            assert await ingest.take("d1", Sender(epoch=n, table=n).body([]), NOW) == 0
+        assert ingest.journal.tables == {}
+        assert ingest.journal._received == {}
+
+
+async def test_a_table_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WORDS", 50)
+    sender = Sender()
+    async with taking(tmp_path / "j") as (ingest, _):
+        for n in range(8):
+            await ingest.take("d1", sender.body(sender.rows(1, f"d1/ping/r{n}")), NOW)
+        more = sender.body(sender.rows(1) + [row for n in range(50) for row in sender.rows(1, f"d1/tcp/{n}")])
+        with pytest.raises(RefusedError, match="a table is at most 50 texts and series: begin a new one") as refused:
+            await ingest.take("d1", more, NOW)
+        assert (refused.value.status, refused.value.refusal.error) == (413, "too-large")
+        anew = Sender(table=2)
+        anew.next = sender.next
+        assert await ingest.take("d1", anew.body(anew.rows(1)), NOW) == 1
 
 
 async def test_text_that_is_not_utf8_is_malformed(tmp_path: Path) -> None:
