@@ -103,16 +103,16 @@ class Answers:
         register = scope.register
         found = register.nodes[node]
         now = self._clock.now()
-        states = self._states(scope)
 
         def seen(each: Node) -> NodeView:
+            jobs = (self._live.jobs.get(job.id) for job, _ in scope.jobs_of(each.id))
+            known = [job.state for job in jobs if job is not None]
+            states = {each.id: worst(known)} if known else {}
             return self._node_view(scope, each, reach(self._evidence, each.id, now, self._window), states)
 
         return NodePage(
             node=seen(found),
-            offices=[
-                OfficeView(office.id, office.vi, office.category) for office in register.offices if office.node == node
-            ],
+            offices=[OfficeView(office.id, office.vi, office.category) for office in scope.offices_of(node)],
             links=[
                 LinkView(link.id, link.kind, link.role, _far_end(found, link.to), link.provider) for link in found.links
             ],
@@ -145,9 +145,14 @@ class Answers:
     def _states(self, scope: Scope) -> dict[str, State]:
         """The worst state of each node's jobs."""
         found: dict[str, State] = {}
+        states = self._live.jobs
         for name, (job, _) in scope.jobs.items():
-            state = self._live.jobs.get(name)
-            if state is not None:
+            state = states.get(name)
+            if state is None:
+                continue
+            if state.state is State.OK:  # nearly all are
+                found.setdefault(job.node, State.OK)
+            else:
                 found[job.node] = worst((state.state, found.get(job.node, State.OK)))
         return found
 

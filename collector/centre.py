@@ -310,11 +310,13 @@ class Centre:
         self.watch.deliver(kept.notifications)
 
     def _publish(self) -> None:
-        touched, self._touched = self._touched, set()
-        began = self._clock.monotonic()
-        if not len(self.stream) or began < self._show_from:
-            self._touched = touched
+        if not len(self.stream):
+            self._touched.clear()
             return
+        began = self._clock.monotonic()
+        if began < self._show_from:
+            return
+        touched, self._touched = self._touched, set()
         overview = self.answers.overview()
         states = [(node.id, node.reach, node.state) for node in overview.nodes]
         told = msgspec.json.encode((overview.coverage.total, states, overview.incidents))

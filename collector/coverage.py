@@ -6,11 +6,11 @@ The denominator is the register, not what somebody configured: an office without
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from checks.topology import Register, RegisteredOffice
+from checks.topology import Register
 from collector.evidence import Evidence
 
 PROOF_WINDOW = 60.0
@@ -65,24 +65,40 @@ def reach(evidence: Evidence, node: str, now: int, window: float = PROOF_WINDOW)
 def coverage(register: Register, evidence: Evidence, now: int, window: float = PROOF_WINDOW) -> Coverage:
     """Coverage of the register at ``now`` (Unix ms)."""
     nodes = {node: reach(evidence, node, now, window) for node in register.nodes}
-    offices = [(office, nodes[office.node]) for office in register.offices]
-
-    def grouped(key: Callable[[RegisteredOffice], str]) -> dict[str, Share]:
-        groups: dict[str, list[Reach]] = {}
-        for office, state in offices:
-            groups.setdefault(key(office), []).append(state)
-        return {name: _share(states) for name, states in groups.items()}
-
+    place = {node: _PLACE[state] for node, state in nodes.items()}
+    branches = {node: register.branch_of(node) for node in nodes}
+    by_tier, by_branch, by_category = _Counts(), _Counts(), _Counts()
+    for office in register.offices:
+        at = place[office.node]
+        by_tier[office.tier][at] += 1
+        by_branch[branches[office.node]][at] += 1
+        by_category[office.category][at] += 1
     return Coverage(
         at=now,
-        total=_share(state for _, state in offices),
-        by_tier=grouped(lambda office: office.tier),
-        by_branch=grouped(lambda office: register.branch_of(office.node)),
-        by_category=grouped(lambda office: office.category),
+        total=_share([sum(column) for column in zip(*by_tier.values(), strict=True)] or [0, 0, 0]),
+        by_tier=by_tier.shares(),
+        by_branch=by_branch.shares(),
+        by_category=by_category.shares(),
         nodes=nodes,
     )
 
 
-def _share(states: Iterable[Reach]) -> Share:
-    found = list(states)
-    return Share(len(found), found.count(Reach.CONNECTED), found.count(Reach.DOWN), found.count(Reach.UNOBSERVED))
+_PLACE = {Reach.CONNECTED: 0, Reach.DOWN: 1, Reach.UNOBSERVED: 2}
+
+
+class _Counts(dict[str, list[int]]):
+    """How many offices of each group are connected, down and unobserved. A province has tens of thousands, and this is
+    counted each second."""
+
+    def __missing__(self, group: str) -> list[int]:
+        counts = self[group] = [0, 0, 0]
+        return counts
+
+    def shares(self) -> dict[str, Share]:
+        """The counts as shares."""
+        return {group: _share(counts) for group, counts in self.items()}
+
+
+def _share(counts: Sequence[int]) -> Share:
+    connected, down, unobserved = counts
+    return Share(connected + down + unobserved, connected, down, unobserved)
