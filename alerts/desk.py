@@ -126,6 +126,10 @@ class Desk:
                 self._facts.append(change)
         return changes
 
+    def set_back(self, lost: int) -> None:
+        """The clock was set back by ``lost`` ms: what answered before must not seem to have answered since."""
+        self._answered = {node: at - lost for node, at in self._answered.items()}
+
     def forget_job(self, job: str, now: int) -> None:
         """The plan has this job no more: what was wrong with it ends."""
         state = self._jobs.pop(job, None)

@@ -259,6 +259,7 @@ class Centre:
             log.warning("the clock was set back by %.1f s", lost / 1000)
             self.evidence.set_back(lost)
             self.live.set_back(lost)
+            self.watch.set_back(lost)
 
     def _judge(self) -> None:
         """Judges what came, and notes what of it is to be kept."""

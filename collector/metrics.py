@@ -50,7 +50,7 @@ def _families(centre: Centre) -> Iterable[Metric]:
         ("store_up", "1 while the store takes what it is given.", int(not centre.drain.away)),
         ("agents_reporting", "Agents with a live report within the proof window.", now.agents_reporting),
         ("agents_expected", "Agents that the topology expects.", now.agents_expected),
-        ("incidents_open", "Open incidents.", len(now.incidents)),
+        ("incidents_open", "Open incidents.", centre.watch.open_incidents),
     ):
         yield GaugeMetricFamily(f"thongsuot_{name}", about, value=value)
     offices = GaugeMetricFamily("thongsuot_offices", "Required offices, by how they are.", labels=("tier", "state"))

@@ -73,6 +73,15 @@ class Watch:
         # Forgotten on disk with the tick that ends their alerts, not before.
         self._gone += gone
 
+    def set_back(self, lost: int) -> None:
+        """The clock was set back by ``lost`` ms."""
+        self._desk.set_back(lost)
+
+    @property
+    def open_incidents(self) -> int:
+        """How many there are."""
+        return len(self._desk.open)
+
     def hear(self, agent: str, at: int) -> None:
         """A live report of an agent arrived, now. One that is not expected (any more) is not missed later."""
         if agent in self._agents:

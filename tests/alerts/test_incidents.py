@@ -176,3 +176,12 @@ def test_a_changed_fact_stands_in_the_timeline_of_the_open_incident() -> None:
     scene.see(Outcome(State.WARN, "expires soon", answered=True, facts={"fingerprint": "bb"}), tls, at=20.5)
     step = scene.tick()
     assert [event.text for event in step.timeline] == [f"{tls}: fingerprint was aa, is bb"]
+
+
+def test_an_answer_from_before_the_clock_was_set_back_does_not_hide_an_outage() -> None:
+    scene = Scene()
+    scene.run(20, {COMMUNE: OK, DISTRICT: OK})
+    scene.seconds -= 600
+    scene.desk.set_back(600_000)
+    scene.run(30, {COMMUNE: LOST, DISTRICT: OK})
+    assert scene.open["banh-trach"].verdict is Verdict.DOWN
