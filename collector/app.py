@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from checks.contract import Clock
+from checks.stamp.reflector import Counters
 from collector import metrics
 from collector.api.agents import agent_routes
 from collector.api.readings import reading_routes
@@ -19,8 +20,16 @@ from collector.web.demo import DemoControls
 from collector.web.page import mount
 
 
-def create_app(centre: Centre, clock: Clock, *, agents_too: bool, demo: DemoControls | None = None) -> FastAPI:
-    """The application for people: the page, the API, metrics; with ``agents_too`` the agents' routes as well."""
+def create_app(
+    centre: Centre,
+    clock: Clock,
+    *,
+    agents_too: bool,
+    demo: DemoControls | None = None,
+    reflection: Counters | None = None,
+) -> FastAPI:
+    """The application for people: the page, the API, metrics; with ``agents_too`` the agents' routes as well, with
+    ``reflection`` what became of the STAMP packets."""
     app = FastAPI(
         title="Thông Suốt",
         summary="Connectivity of a province's government data network: what is measured, and what it means.",
@@ -30,7 +39,7 @@ def create_app(centre: Centre, clock: Clock, *, agents_too: bool, demo: DemoCont
         openapi_url="/api/v1/openapi.json",
     )
     app.include_router(reading_routes(centre.answers, clock))
-    app.router.routes += _health_routes(centre)
+    app.router.routes += _health_routes(centre, reflection)
     if agents_too:
         app.router.routes += agent_routes(centre, centre.ingest, clock)
     mount(app, centre.answers, demo=demo)
@@ -43,7 +52,7 @@ def create_agents_app(centre: Centre, clock: Clock) -> Starlette:
     return Starlette(routes=routes)
 
 
-def _health_routes(centre: Centre) -> list[BaseRoute]:
+def _health_routes(centre: Centre, reflection: Counters | None = None) -> list[BaseRoute]:
     async def healthz(_: Request) -> Response:
         well = centre.ticking
         return JSONResponse({"status": "ok" if well else "stuck"}, 200 if well else 503)
@@ -55,7 +64,7 @@ def _health_routes(centre: Centre) -> list[BaseRoute]:
         return JSONResponse(body, 200 if ready else 503)
 
     async def exposition(_: Request) -> Response:
-        return Response(metrics.exposition(centre), media_type=metrics.CONTENT_TYPE)
+        return Response(metrics.exposition(centre, reflection), media_type=metrics.CONTENT_TYPE)
 
     return [
         Route("/healthz", healthz),

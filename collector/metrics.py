@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from checks.stamp.reflector import Counters
 from collector.centre import Centre
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def exposition(centre: Centre) -> bytes:
-    """The metrics in Prometheus' text format."""
+def exposition(centre: Centre, reflection: Counters | None = None) -> bytes:
+    """The metrics in Prometheus' text format; with those of the STAMP reflector where there is one."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Source(lambda: _families(centre)))
+    if reflection is not None:
+        registry.register(_Source(lambda: _stamp(reflection)))
     return generate_latest(registry)
 
 
@@ -26,6 +30,15 @@ class _Source(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._families()
+
+
+def _stamp(reflection: Counters) -> Iterable[Metric]:
+    packets = CounterMetricFamily(
+        "thongsuot_stamp_packets", "STAMP test packets, by what became of them.", labels=("outcome",)
+    )
+    for outcome, count in dataclasses.asdict(reflection).items():
+        packets.add_metric((outcome,), count)
+    yield packets
 
 
 def _families(centre: Centre) -> Iterable[Metric]:

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from errno import EACCES
 from pathlib import Path
 
 import uvicorn
@@ -17,6 +18,7 @@ from alerts.notify import AppriseNotifier
 from alerts.pipeline import Notifier
 from checks.contract import Clock, SystemClock
 from checks.registry import CHECKS
+from checks.stamp.reflector import Counters, open_reflector
 from checks.topology import Topology, load
 from collector.app import create_agents_app, create_app
 from collector.centre import Centre, open_journal
@@ -85,7 +87,9 @@ class Server:
         self._manager = ServiceManager(os.environ, os.getpid())
         listen = centre.settings.listen
         apart = bool(listen.agents)
-        self._servers = [_listener(create_app(centre, clock, agents_too=not apart, demo=demo), listen.page)]
+        self._reflection = Counters() if listen.reflector else None
+        app = create_app(centre, clock, agents_too=not apart, demo=demo, reflection=self._reflection)
+        self._servers = [_listener(app, listen.page)]
         if apart:
             agents = create_agents_app(centre, clock)
             self._servers.append(_listener(agents, listen.agents, listen.certificate, listen.key))
@@ -96,7 +100,8 @@ class Server:
         serving = [asyncio.create_task(server.serve(), name="serve") for server in self._servers]
         watching = asyncio.create_task(self._tell_ready(ready), name="ready")
         try:
-            await asyncio.wait((running, *serving), return_when=asyncio.FIRST_COMPLETED)
+            with _reflecting(self.centre.settings, self._reflection):
+                await asyncio.wait((running, *serving), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
             watching.cancel()
@@ -126,6 +131,28 @@ class Server:
             if self.centre.ticking:
                 self._manager.alive()
             await asyncio.sleep(self._manager.watchdog / 2)
+
+
+@contextlib.contextmanager
+def _reflecting(settings: Settings, counters: Counters | None) -> Iterator[None]:
+    """The STAMP reflector, where the settings ask for one. Raises OSError naming the setting."""
+    if counters is None:
+        yield
+        return
+    address = settings.listen.reflector
+    key = settings.secrets.get("stamp", "").encode()
+    try:
+        reflector = open_reflector(*host_and_port(address, "listen.reflector"), lambda _: key, counters=counters)
+    except OSError as error:
+        hint = ": take a port above 1023, or give the service CAP_NET_BIND_SERVICE" if error.errno == EACCES else ""
+        raise OSError(f"listen.reflector: {address}: {error.strerror}{hint}") from error
+    log.info("STAMP packets are reflected at udp %s", address)
+    if not key:
+        log.warning("the reflector answers anybody: set a secret named stamp, and it answers only who has it")
+    try:
+        yield
+    finally:
+        reflector.close()
 
 
 class _QuietServer(uvicorn.Server):

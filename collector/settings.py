@@ -25,10 +25,12 @@ PREFIX = "THONGSUOT_COLLECTOR_"
 
 class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the page and its API, and where the agents are served. The agents' address speaks TLS when it has a
-    certificate; without one it is for loopback alone."""
+    certificate; without one it is for loopback alone. ``reflector`` sends STAMP test packets back, over UDP; empty
+    means off. Its key is the secret ``stamp``."""
 
     page: str = "127.0.0.1:8080"
     agents: str = ""
+    reflector: str = ""
     certificate: str = ""
     key: str = ""
 
@@ -99,7 +101,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 def _check_addresses(listen: Listen, source: Path) -> None:
     """Raises SettingsError for an address that is none, and for one where agents' tokens would go in clear."""
-    for name in ("page", "agents"):
+    for name in ("page", "agents", "reflector"):
         address = getattr(listen, name)
         if address or name == "page":
             host_and_port(address, f"{source}: 'listen.{name}'")

@@ -55,20 +55,22 @@ class Counters:
 
 class Reflector:
     """Answers on a bound UDP socket, which it owns, within the running event loop. Get one from
-    :func:`open_reflector`. Of the sessions of a stateful one ``most`` are remembered, each for ``idle`` s."""
+    :func:`open_reflector`. It counts in ``counters``. Of the sessions of a stateful one ``most`` are remembered, each
+    for ``idle`` s."""
 
     def __init__(
         self,
         sock: socket.socket,
         key_of: KeyOf,
         *,
+        counters: Counters | None = None,
         stateful: bool = True,
         most: int = 65_536,
         idle: float = 900.0,
         wall: Callable[[], int] = time.time_ns,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.counters = Counters()
+        self.counters = counters if counters is not None else Counters()
         self.address: tuple[Any, ...] = sock.getsockname()
         self._sock = sock
         self._key_of = key_of
@@ -158,7 +160,15 @@ class Reflector:
         return write_reflected(reflected, key, datagram.data[base_bytes(key) :])
 
 
-def open_reflector(host: str, port: int, key_of: KeyOf, *, stateful: bool = True, most: int = 65_536) -> Reflector:
+def open_reflector(
+    host: str,
+    port: int,
+    key_of: KeyOf,
+    *,
+    counters: Counters | None = None,
+    stateful: bool = True,
+    most: int = 65_536,
+) -> Reflector:
     """A reflector on an address of this host, or on all of a family (0.0.0.0, ::); port 0 takes a free one. It runs in
     the running event loop until it is closed. Raises OSError."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
@@ -168,7 +178,7 @@ def open_reflector(host: str, port: int, key_of: KeyOf, *, stateful: bool = True
         if address[0] in ("0.0.0.0", "::"):  # noqa: S104 - a comparison, not an address to bind to
             tell_local_address(sock)
         sock.bind(address)
-        return Reflector(sock, key_of, stateful=stateful, most=most)
+        return Reflector(sock, key_of, counters=counters, stateful=stateful, most=most)
     except BaseException:
         sock.close()
         raise
