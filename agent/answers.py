@@ -58,7 +58,8 @@ def answer_of(response: Response, now: int) -> Answer:
     if status in (401, 403):
         return Answer(
             Verdict.DENIED,
-            f"{detail}: check the token (after a new one, restart the agent), and that the collector's topology has this node",
+            f"{detail}: check the token (after a new one, restart the agent), "
+            "and that the collector's topology has this node",
         )
     if refusal.error == "unknown-ids":
         return Answer(Verdict.WHOLE_TABLE, detail)
