@@ -26,6 +26,8 @@ DEBIAN = {
     "chromium": "chromium",
     "ip": "iproute2",
     "nft": "nftables",
+    "systemd-nspawn": "systemd-container",
+    "systemd-analyze": "systemd",
 }
 required = False
 """Set by ``--require-peers``: a missing peer is then a failure."""
