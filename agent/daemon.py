@@ -161,7 +161,7 @@ class Agent:
                 self._notifier.alive()
             except TimeoutError:
                 log.error("the spool does not answer: its disk hangs, or a bug holds it")
-            await asyncio.sleep(self._notifier.watchdog / 2)
+            await asyncio.sleep(self._notifier.watchdog / 4)  # two signs of life may be missed
         await asyncio.Event().wait()
 
     async def _status(self) -> Status:

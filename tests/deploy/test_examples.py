@@ -39,7 +39,7 @@ def agent_files(tmp_path: Path, text: str) -> Path:
 def test_the_example_of_an_agent_is_taken_as_it_stands_and_with_every_line_in_force(tmp_path: Path, text: str) -> None:
     found = agent_settings.load(agent_files(tmp_path, text), {})
 
-    assert (found.node, found.token, found.state_dir) == ("c01834", "a-token", "/var/lib/thongsuot-agent")
+    assert (found.node, found.token, found.state_dir) == ("n01840", "a-token", "/var/lib/thongsuot-agent")
 
 
 def test_the_defaults_that_the_example_of_an_agent_shows_are_the_defaults(tmp_path: Path) -> None:
