@@ -76,7 +76,7 @@ async def _run(options: DemoOptions, directory: Path, say: Callable[[str], None]
         register_day=options.day,
         proof_window=options.proof_window,
         report_every=min(5.0, options.interval),
-        listen=Listen(options.page, agents, str(certificate), str(key)),
+        listen=Listen(page=options.page, agents=agents, certificate=str(certificate), key=str(key)),
         alerts=AlertSettings(job=JobRule(confirm_after=options.confirm_after)),
         notify=NotifySettings(urls=options.notify),
     )
