@@ -21,6 +21,14 @@ _BYTES: Final = 9216
 """The longest packet that is taken: a jumbo frame."""
 
 _CONTROL_BYTES: Final = 256
+# Plain ints: the socket module's are enumerations, which are slow to calculate with.
+_SOL_SOCKET: Final = int(socket.SOL_SOCKET)
+_IPPROTO_IP: Final = int(socket.IPPROTO_IP)
+_IPPROTO_IPV6: Final = int(socket.IPPROTO_IPV6)
+_IP_TTL: Final = int(socket.IP_TTL)
+_IPV6_HOPLIMIT: Final = int(socket.IPV6_HOPLIMIT)
+_IPV6_PKTINFO: Final = int(socket.IPV6_PKTINFO)
+_MSG_TRUNC: Final = int(socket.MSG_TRUNC)
 _TIMESPEC: Final = struct.Struct("@qq")
 _INT: Final = struct.Struct("@i")
 
@@ -69,18 +77,19 @@ def receive(sock: socket.socket) -> Datagram:
     ttl = 0
     answer: Control | None = None
     for level, kind, value in control:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(value) == _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack(value)
-            received = seconds * 1_000_000_000 + nanoseconds
-        elif (level, kind) in ((socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)):
+        if level == _SOL_SOCKET:
+            if kind == _SO_TIMESTAMPNS and len(value) == _TIMESPEC.size:
+                seconds, nanoseconds = _TIMESPEC.unpack(value)
+                received = seconds * 1_000_000_000 + nanoseconds
+        elif (level == _IPPROTO_IP and kind == _IP_TTL) or (level == _IPPROTO_IPV6 and kind == _IPV6_HOPLIMIT):
             (ttl,) = _INT.unpack(value)
-        elif (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO):
+        elif level == _IPPROTO_IP and kind == _IP_PKTINFO:
             # struct in_pktinfo: interface, address it arrived at, address in its header. Any interface may send.
             answer = (level, kind, bytes(4) + value[4:8] + bytes(4))
-        elif (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+        elif level == _IPPROTO_IPV6 and kind == _IPV6_PKTINFO:
             # struct in6_pktinfo: address, interface; of a link-local one the source's scope says the interface.
             answer = (level, kind, value[:16] + bytes(4))
-    return Datagram(data, source, received, ttl, answer, not flags & socket.MSG_TRUNC)
+    return Datagram(data, source, received, ttl, answer, not flags & _MSG_TRUNC)
 
 
 @dataclasses.dataclass(frozen=True)

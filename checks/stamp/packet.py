@@ -6,6 +6,8 @@ looked at when received. Whatever follows the base packet (padding, the extensio
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import hmac
 import struct
 from typing import Final
@@ -17,6 +19,7 @@ AUTHENTICATED_BYTES: Final = 112
 _HMAC_BYTES: Final = 16
 """HMAC-SHA-256 truncated to 128 bits, over the six blocks of 16 bytes before it (section 4.4)."""
 
+_SHA256_BLOCK: Final = 64
 _COVERED: Final = AUTHENTICATED_BYTES - _HMAC_BYTES
 
 # In the order of the figures: sequence number, timestamp, error estimate, SSID; a reflector's go on with the receive
@@ -104,15 +107,29 @@ def read_reflected(data: bytes, key: bytes = b"") -> Reflected:
     return Reflected(*(_REFLECTED_AUTHENTICATED if key else _REFLECTED).unpack_from(data))
 
 
+@functools.lru_cache(1024)
+def _begun(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """The inner and the outer hash of a key's HMAC, its padded key taken in (RFC 2104, section 4): a third of the work
+    of each packet, done once."""
+    padded = (key if len(key) <= _SHA256_BLOCK else hashlib.sha256(key).digest()).ljust(_SHA256_BLOCK, b"\0")
+    return hashlib.sha256(padded.translate(hmac.trans_36)), hashlib.sha256(padded.translate(hmac.trans_5C))
+
+
+def _hmac(key: bytes, covered: bytes) -> bytes:
+    begun_inner, begun_outer = _begun(key)
+    inner, outer = begun_inner.copy(), begun_outer.copy()
+    inner.update(covered)
+    outer.update(inner.digest())
+    return outer.digest()[:_HMAC_BYTES]
+
+
 def _closed(base: bytes, key: bytes) -> bytes:
-    return base + hmac.digest(key, base, "sha256")[:_HMAC_BYTES] if key else base
+    return base + _hmac(key, base) if key else base
 
 
 def _examine(data: bytes, key: bytes) -> None:
     expected = base_bytes(key)
     if len(data) < expected:
         raise TruncatedError(f"a test packet of {len(data)} bytes: expected at least {expected}")
-    if key:
-        right = hmac.digest(key, data[:_COVERED], "sha256")[:_HMAC_BYTES]
-        if not hmac.compare_digest(right, data[_COVERED:AUTHENTICATED_BYTES]):
-            raise ForgedError("a test packet whose HMAC is not that of the key: the keys differ, or it is forged")
+    if key and not hmac.compare_digest(_hmac(key, data[:_COVERED]), data[_COVERED:AUTHENTICATED_BYTES]):
+        raise ForgedError("a test packet whose HMAC is not that of the key: the keys differ, or it is forged")

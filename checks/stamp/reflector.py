@@ -103,7 +103,10 @@ class Reflector:
 
     def _send(self, packet: bytes, datagram: Datagram) -> None:
         try:
-            self._sock.sendmsg([packet], [datagram.answer] if datagram.answer else [], 0, datagram.source)
+            if datagram.answer is None:
+                self._sock.sendto(packet, datagram.source)
+            else:
+                self._sock.sendmsg([packet], [datagram.answer], 0, datagram.source)
         except OSError:
             self.counters.unsent += 1
         else:

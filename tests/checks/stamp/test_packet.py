@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hmac
 import struct
 import subprocess
 from pathlib import Path
@@ -118,6 +119,15 @@ def test_a_bit_that_was_turned_is_seen(place: int) -> None:
 
     with pytest.raises(ForgedError, match="HMAC is not that of the key"):
         read_sent(bytes(turned), KEY)
+
+
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 200])
+def test_a_key_of_any_length_makes_the_hmac_of_the_standard(size: int) -> None:
+    key = bytes(range(size))
+    packet = write_sent(SENT, key)
+
+    assert packet[96:] == hmac.digest(key, packet[:96], "sha256")[:16]
+    assert read_sent(packet, key) == SENT
 
 
 def test_another_key_is_seen() -> None:

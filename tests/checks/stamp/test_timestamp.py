@@ -50,7 +50,7 @@ def test_an_error_estimate_is_the_least_that_is_no_less_and_never_zero(seconds: 
     estimate = estimate_of(seconds)
 
     assert estimate.multiplier
-    assert seconds <= estimate.seconds <= max(seconds * (1 + 1 / 127), 2**-32)
+    assert seconds <= estimate.seconds <= max(seconds * (1 + 1 / 127), seconds + 2**-32)
     assert error_estimate(estimate.packed) == estimate
 
 

@@ -1,0 +1,176 @@
+"""CPU of the STAMP reflector for one packet, beside servers that only echo: a loop in Python, and Debian's socat.
+
+Packets of 10,000 sessions come from one socket, one at a time (each wakes the server, as they do when many agents send
+one a second each) or 64 at once. The echo in Python waits, receives and sends as the reflector does, and does nothing
+else: the difference is what STAMP costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.peers import Result, as_json, cpu_of_pid, debian_versions, machine, table
+from checks.stamp.packet import Sent, write_sent
+from checks.stamp.timestamp import ntp
+from tests.peers import free_port, running, wait_until, which
+
+SESSIONS = 10_000
+PACKETS = 20_000
+"""In one round of one contestant: every session sends two."""
+
+KEY = b"a key of the bench"
+REFLECTOR = """
+import asyncio, sys
+from checks.stamp.reflector import open_reflector
+async def main():
+    key = sys.argv[2].encode()
+    open_reflector("127.0.0.1", int(sys.argv[1]), lambda _: key, stateful=sys.argv[3] == "stateful")
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+ECHO = """
+import asyncio, socket, sys
+async def main():
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.bind(("127.0.0.1", int(sys.argv[1])))
+    def readable():
+        for _ in range(64):
+            try:
+                packet, source = sock.recvfrom(2048)
+            except BlockingIOError:
+                return
+            sock.sendto(packet, source)
+    asyncio.get_running_loop().add_reader(sock, readable)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """A server: its command line, where PORT stands for the port; the key of the packets that it is sent;
+    whether it keeps packets apart that come at once."""
+
+    name: str
+    argv: tuple[str, ...]
+    key: bytes = KEY
+    bursts: bool = True
+
+
+def contestants() -> list[Contestant]:
+    """Those that are here."""
+    python = (sys.executable, "-c")
+    found = [
+        Contestant("thongsuot, authenticated, stateful", (*python, REFLECTOR, "PORT", KEY.decode(), "stateful")),
+        Contestant("thongsuot, open, stateful", (*python, REFLECTOR, "PORT", "", "stateful"), b""),
+        Contestant("thongsuot, authenticated, stateless", (*python, REFLECTOR, "PORT", KEY.decode(), "stateless")),
+        Contestant("echo in Python", (*python, ECHO, "PORT")),
+    ]
+    if socat := which("socat"):
+        # One connected peer, one pipe: it forks for nobody. What is in the pipe at once comes out as one packet.
+        argv = (socat, "UDP4-LISTEN:PORT,bind=127.0.0.1", "PIPE")
+        found.append(Contestant("echo by socat", argv, bursts=False))
+    return found
+
+
+def bound(port: int) -> bool:
+    """Whether somebody has a UDP port of loopback."""
+    mark = f"0100007F:{port:04X}"
+    return mark in Path("/proc/net/udp").read_text()
+
+
+@contextlib.contextmanager
+def served(contestant: Contestant, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+    """The server, and a client's socket that is connected to it."""
+    port = free_port(socket.SOCK_DGRAM)
+    argv = [word.replace("PORT", str(port)) for word in contestant.argv]
+    with (
+        running(argv, ready=lambda: bound(port), log=folder / "log") as process,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+    ):
+        client.settimeout(5)
+        client.bind(("127.0.0.1", 0))
+        client.connect(("127.0.0.1", port))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        yield process, client
+
+
+def packets(key: bytes, first: int) -> list[bytes]:
+    """The next two packets of every session, from sequence number ``first`` on."""
+    now = ntp(time.time_ns())
+    return [
+        write_sent(Sent(first + number // SESSIONS, now + number, 1, 1 + number % SESSIONS), key)
+        for number in range(PACKETS)
+    ]
+
+
+def microseconds(process: subprocess.Popen[bytes], client: socket.socket, load: list[bytes], at_once: int) -> float:
+    """CPU of the server for one packet. Raises TimeoutError when an answer is missing."""
+    with cpu_of_pid(process.pid) as watch:
+        for begin in range(0, len(load), at_once):
+            some = load[begin : begin + at_once]
+            for packet in some:
+                client.send(packet)
+            for _ in some:
+                client.recv(2048)
+    return watch.cpu / len(load) * 1e6
+
+
+def measure(folder: Path, rounds: int) -> list[Result]:
+    """The contestants in turn, so many times."""
+    with contextlib.ExitStack() as stack:
+        servers = [(one, *stack.enter_context(served(one, folder))) for one in contestants()]
+        wait_until(lambda: all(process.poll() is None for _, process, _ in servers), "the servers")
+        taken: dict[tuple[str, int], list[float]] = {}
+        for number in range(rounds + 1):
+            for turn, at_once in enumerate((1, 64)):
+                for one, process, client in servers:
+                    if at_once > 1 and not one.bursts:
+                        continue
+                    load = packets(one.key, 4 * number + 2 * turn)
+                    cost = microseconds(process, client, load, at_once)
+                    if number:  # the first round is to warm up
+                        taken.setdefault((one.name, at_once), []).append(cost)
+    ours = contestants()[0].name
+    return [
+        Result(label(name, at_once), costs, label(ours, at_once), per_core(costs))
+        for (name, at_once), costs in taken.items()
+    ]
+
+
+def label(name: str, at_once: int) -> str:
+    return f"{name}, {'one at a time' if at_once == 1 else f'{at_once} at once'}"
+
+
+def per_core(costs: list[float]) -> str:
+    cost = statistics.median(costs)
+    return f"{1e6 / cost:,.0f} packets/s of one core; 10,000 agents at one a second: {cost:.0f} % of it"
+
+
+def main() -> None:
+    """``python -m bench.stamp [--rounds N] [--json]``"""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if which("socat") is None:
+        sys.stderr.write("socat is not installed: left out\n")
+    with tempfile.TemporaryDirectory() as folder:
+        results = measure(Path(folder), options.rounds)
+    show = as_json if options.json else table
+    print(show(results, "µs of CPU per packet", machine() | debian_versions("socat")))
+
+
+if __name__ == "__main__":
+    main()
