@@ -3,7 +3,8 @@
 # missing and lets the tests skip with a reason. No service of theirs is started.
 set -eu
 packages="snmpd snmp nginx-light influxdb victoria-metrics prometheus-snmp-exporter prometheus-node-exporter
-zabbix-agent2 chromium nftables iproute2 systemd-container python3-venv curl openssl"
+zabbix-agent2 chromium nftables iproute2 systemd-container python3-venv curl openssl
+dnsmasq-base kea-dhcp4-server kea-dhcp6-server radvd monitoring-plugins-basic iputils-ping tshark socat"
 command -v dpkg-query >/dev/null || { echo "not Debian: tests that need a real server may skip"; exit 0; }
 missing=""
 for package in $packages; do

@@ -26,6 +26,13 @@ DEBIAN = {
     "chromium": "chromium",
     "ip": "iproute2",
     "nft": "nftables",
+    "ping": "iputils-ping",
+    "tshark": "tshark",
+    "socat": "socat",
+    "dnsmasq": "dnsmasq-base",
+    "kea-dhcp4": "kea-dhcp4-server",
+    "kea-dhcp6": "kea-dhcp6-server",
+    "radvd": "radvd",
     "systemd-nspawn": "systemd-container",
     "systemd-analyze": "systemd",
 }
