@@ -51,7 +51,7 @@ def _need_what_no_package_gives() -> None:
 
 def _install(machine: Machine) -> None:
     # The names and addresses of the examples are this machine's.
-    shell(machine, "echo 127.0.0.1 collector.example.vn >> /etc/hosts; ip address add 10.58.1.1/32 dev lo")
+    shell(machine, "echo 127.0.0.1 collector.example.vn >> /etc/hosts; ip address add 10.200.1.1/32 dev lo")
     for heading in ("The collector", "Certificate", "Settings and topology", "Service", "An agent"):
         shell(machine, commands(heading))
 
@@ -214,7 +214,7 @@ def test_a_reload_of_the_agent_fetches_the_plan_again(machine: Machine) -> None:
 def test_a_reload_of_the_collector_reads_the_topology_again_unless_it_is_wrong(machine: Machine) -> None:
     good = machine.path(TOPOLOGY).read_text(encoding="utf-8")
     before = process(machine, COLLECTOR)
-    renamed = good.replace("Phường Nguyễn Thị Minh Khai", "Phường Mới")
+    renamed = good.replace("Phường Đức Xuân", "Phường Mới")
 
     machine.write(TOPOLOGY, renamed)
     machine.run("systemctl", "reload", COLLECTOR)
