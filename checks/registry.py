@@ -9,12 +9,14 @@ from typing import Final
 
 from checks import host, http, ping, tcp, tls
 from checks.contract import AnyCheck
+from checks.dhcp.check import CHECK as DHCP
 from checks.errors import ObserverError
 from checks.snmp.check import CHECK as SNMP
 from checks.stamp.check import CHECK as STAMP
 
 CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
     {
+        "dhcp": DHCP,
         "host": host.CHECK,
         "http": http.CHECK,
         "ping": ping.CHECK,

@@ -17,6 +17,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail, rather than skip, a test whose real server, root or recorded data is missing",
     )
+    parser.addoption(
+        "--captures", type=Path, metavar="DIR", help="a folder of DHCP captures with a manifest.csv to read instead"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -33,6 +33,7 @@ DEBIAN = {
     "kea-dhcp4": "kea-dhcp4-server",
     "kea-dhcp6": "kea-dhcp6-server",
     "radvd": "radvd",
+    "/usr/lib/nagios/plugins/check_dhcp": "monitoring-plugins-basic",
     "systemd-nspawn": "systemd-container",
     "systemd-analyze": "systemd",
 }
