@@ -59,14 +59,22 @@ def agent_routes(office: Office, ingest: Ingest, clock: Clock) -> list[Route]:
             {"WWW-Authenticate": "Bearer"},
         )
 
-    async def reports(request: Request) -> Response:
-        nonlocal trouble
+    def admit(request: Request, no_plan: int) -> tuple[str, Plan] | Response:
+        """Whose request it is, and that agent's plan; else the refusal, with status ``no_plan`` where none is made."""
         agent = agent_of(request)
         if agent is None:
             return unknown_token()
-        plan = office.plan_of(agent)
-        if plan is None:
-            return refuse(403, "no-plan", f"node {agent} has no agent in the topology of today")
+        found = office.plan_of(agent)
+        if found is None:
+            return refuse(no_plan, "no-plan", f"node {agent} has no agent in the topology of today")
+        return agent, found
+
+    async def reports(request: Request) -> Response:
+        nonlocal trouble
+        admitted = admit(request, 403)
+        if isinstance(admitted, Response):
+            return admitted
+        agent, plan = admitted
         try:
             body = await _body(request)
             if body is None:
@@ -88,12 +96,10 @@ def agent_routes(office: Office, ingest: Ingest, clock: Clock) -> list[Route]:
         return _json(wire.Receipt(committed, plan.version, BACKLOG_SHARE))
 
     async def plan(request: Request) -> Response:
-        agent = agent_of(request)
-        if agent is None:
-            return unknown_token()
-        found = office.plan_of(agent)
-        if found is None:
-            return refuse(404, "no-plan", f"node {agent} has no agent in the topology of today")
+        admitted = admit(request, 404)
+        if isinstance(admitted, Response):
+            return admitted
+        _, found = admitted
         etag = f'"{found.version}"'
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"ETag": etag})
