@@ -17,6 +17,7 @@ from collector.store.model import Selector, Store
 from collector.stream import Stream
 from collector.view import (
     CoverageView,
+    FactChangeView,
     GapView,
     IncidentView,
     JobView,
@@ -120,6 +121,7 @@ class Answers:
             children=[seen(child) for child in register.children(node)],
             incidents=self.incidents(node=node, limit=20),
             gaps=self.gaps(node=node, limit=20),
+            changes=self.fact_changes(node=node, limit=20),
         )
 
     def incidents(self, *, open_only: bool = False, node: str | None = None, limit: int = 200) -> list[IncidentView]:
@@ -132,6 +134,9 @@ class Answers:
         return [
             GapView(agent, gap.start, gap.end, gap.count, gap.why) for agent, gap in self._journal.gaps(node, limit)
         ]
+
+    def fact_changes(self, *, node: str | None = None, limit: int = 200) -> list[FactChangeView]:
+        return self._watch.fact_changes(node=node, limit=limit)
 
     async def series(
         self, node: str, metric: str | None, start: int, end: int, check: str | None = None

@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from collector.view import CoverageView, GapView, IncidentView, NodePage, NodeView, Overview, SeriesView
+from collector.view import (
+    CoverageView,
+    FactChangeView,
+    GapView,
+    IncidentView,
+    NodePage,
+    NodeView,
+    Overview,
+    SeriesView,
+)
 
 
 class Readings(Protocol):
@@ -37,6 +46,10 @@ class Readings(Protocol):
 
     def gaps(self, *, node: str | None = None, limit: int = 200) -> list[GapView]:
         """What agents had measured and lost, newest first."""
+        ...
+
+    def fact_changes(self, *, node: str | None = None, limit: int = 200) -> list[FactChangeView]:
+        """What was seen to be another than before, newest first."""
         ...
 
     async def series(

@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from alerts.model import Incident, TimelineEvent
+from alerts.model import FactChanged, Incident, TimelineEvent
 from alerts.pipeline import Notification, Status
 
 _meta = sa.MetaData()
@@ -60,6 +60,13 @@ _notification = sa.Table(
     sa.Column("pending", sa.Boolean, nullable=False, index=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
+_fact_change = sa.Table(
+    "fact_change",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("node", sa.Text, nullable=False, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
 
 
 class Changes(msgspec.Struct):
@@ -69,9 +76,10 @@ class Changes(msgspec.Struct):
     incidents: list[Incident] = []
     timeline: list[TimelineEvent] = []
     notifications: list[Notification] = []
+    facts: list[FactChanged] = []
 
     def __bool__(self) -> bool:
-        return bool(self.things or self.incidents or self.timeline or self.notifications)
+        return bool(self.things or self.incidents or self.timeline or self.notifications or self.facts)
 
     def forget(self, kind: str, key: str) -> None:
         """Forgets a thing."""
@@ -199,6 +207,14 @@ class StateFile:
         with self._engine.begin() as db:
             return [_decode_notification(body) for body in db.execute(query).scalars()]
 
+    def fact_changes(self, *, node: str | None = None, limit: int = 200) -> list[FactChanged]:
+        """What was seen to be another than before, newest first."""
+        query = sa.select(_fact_change.c.body).order_by(_fact_change.c.id.desc()).limit(limit)
+        if node is not None:
+            query = query.where(_fact_change.c.node == node)
+        with self._engine.begin() as db:
+            return [_decode_fact_change(body) for body in db.execute(query).scalars()]
+
     def last_incident(self) -> int:
         """The highest incident number given; 0 when there was none."""
         with self._engine.begin() as db:
@@ -230,6 +246,9 @@ def _save(db: sa.Connection, changes: Changes) -> None:
     if lines:
         db.execute(sa.insert(_timeline), lines)
     _upsert(db, _notification, ("id",), [_notification_row(told) for told in changes.notifications])
+    facts = [{"node": change.node, "body": _encode(change)} for change in changes.facts]
+    if facts:
+        db.execute(sa.insert(_fact_change), facts)
 
 
 def _incident_row(incident: Incident) -> dict[str, Any]:
@@ -251,3 +270,4 @@ _encode = msgspec.msgpack.encode
 _decode_incident = msgspec.msgpack.Decoder(Incident).decode
 _decode_line = msgspec.msgpack.Decoder(TimelineEvent).decode
 _decode_notification = msgspec.msgpack.Decoder(Notification).decode
+_decode_fact_change = msgspec.msgpack.Decoder(FactChanged).decode

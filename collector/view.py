@@ -147,6 +147,20 @@ class IncidentView:
 
 
 @dataclass(frozen=True)
+class FactChangeView:
+    """A string that identifies a target, seen by ``job`` to be another than before: a certificate, a DHCP server, a
+    path, a configuration."""
+
+    at: int
+    node: str
+    node_name: str
+    job: str
+    fact: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class GapView:
     """Measurements that an agent had and lost, of the time from ``start`` to ``end``. ``count`` 0: nobody knows how
     many."""
@@ -169,6 +183,7 @@ class NodePage:
     children: list[NodeView]
     incidents: list[IncidentView]
     gaps: list[GapView] = field(default_factory=list)
+    changes: list[FactChangeView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from checks.contract import Clock
 from checks.model import Measurement
 from collector.pipeline import Seen
 from collector.state import Changes, StateError, StateFile
-from collector.view import AlertView, EventView, IncidentView
+from collector.view import AlertView, EventView, FactChangeView, IncidentView
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ class Watch:
             changes.incidents += step.incidents
             changes.timeline += step.timeline
             changes.notifications += step.notifications
+            changes.facts += step.facts
         for incident in step.incidents:
             _log_incident(incident)
         return step
@@ -142,6 +143,13 @@ class Watch:
         """Incidents, newest first, without their timelines."""
         found = self._state.incidents(open_only=open_only, node=node, limit=limit)
         return [_view(incident, self._province.name_of) for incident in found]
+
+    def fact_changes(self, *, node: str | None = None, limit: int = 200) -> list[FactChangeView]:
+        """What was seen to be another than before, newest first."""
+        return [
+            FactChangeView(c.at, c.node, self._province.name_of(c.node), c.job, c.fact, c.before, c.after)
+            for c in self._state.fact_changes(node=node, limit=limit)
+        ]
 
     def incident(self, number: int) -> IncidentView:
         """One incident with its timeline. Raises KeyError."""

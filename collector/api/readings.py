@@ -13,7 +13,16 @@ from fastapi.responses import StreamingResponse
 from checks.contract import Clock
 from collector.reading import Readings
 from collector.store.model import MAX_AT, StoreAway
-from collector.view import CoverageView, GapView, IncidentView, NodePage, NodeView, Overview, SeriesView
+from collector.view import (
+    CoverageView,
+    FactChangeView,
+    GapView,
+    IncidentView,
+    NodePage,
+    NodeView,
+    Overview,
+    SeriesView,
+)
 
 PING_EVERY = 15.0
 """Seconds between signs of life on an idle stream, so that a browser knows a dead one."""
@@ -77,6 +86,15 @@ def reading_routes(readings: Readings, clock: Clock) -> APIRouter:
     ) -> list[GapView]:
         """What agents had measured and lost, newest first: never a silent loss."""
         return readings.gaps(node=node, limit=limit)
+
+    @router.get("/fact-changes")
+    async def fact_changes(
+        node: Annotated[str | None, Query(description="only those of this node")] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    ) -> list[FactChangeView]:
+        """What identifies a target and was seen to be another than before (a certificate, a DHCP server, a path, a
+        configuration), newest first."""
+        return readings.fact_changes(node=node, limit=limit)
 
     @router.get("/incidents")
     async def incidents(

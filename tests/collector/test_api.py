@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from checks.model import Metric, Outcome, State
@@ -308,6 +309,18 @@ async def test_an_incident_is_told_whole(site: Site) -> None:
     assert whole["timeline"][0]["kind"] == "opened"
     assert whole["alerts"][0]["job"] == C1
     assert (await site.page.get("/api/v1/incidents", params={"node": "c2"})).json() == []
+
+
+async def test_a_fact_that_changed_is_told_even_where_nothing_is_wrong(site: Site) -> None:
+    agent = Agent(site.centre, site.clock)
+    for fingerprint in ("aa:01", "aa:01", "bb:02"):
+        await agent.report([(C1, msgspec.structs.replace(UP, facts={"fingerprint": fingerprint}))])
+        await pass_time(site.centre, site.clock, 1)
+    (change,) = (await site.page.get("/api/v1/fact-changes", params={"node": "c1"})).json()
+    assert (change["job"], change["fact"], change["before"], change["after"]) == (C1, "fingerprint", "aa:01", "bb:02")
+    assert (await site.page.get("/api/v1/fact-changes", params={"node": "c2"})).json() == []
+    page = (await site.page.get("/nodes/c1")).text
+    assert "aa:01" in page[page.index('id="changes"') :]
 
 
 class Away(EmbeddedStore):

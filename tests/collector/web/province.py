@@ -12,6 +12,7 @@ from collector.view import (
     AlertView,
     CoverageView,
     EventView,
+    FactChangeView,
     GapView,
     IncidentView,
     JobView,
@@ -101,6 +102,7 @@ class Province:
         self.all = {node.id: node for node in nodes}
         self.opened: list[IncidentView] = []
         self.lost: list[GapView] = []
+        self.changed: list[FactChangeView] = []
         self.jobs: dict[str, list[JobView]] = {}
         self.simulated = ""
         self.now = NOW
@@ -163,7 +165,11 @@ class Province:
             children=[n for n in self.nodes() if n.parent == node],
             incidents=self.incidents(node=node),
             gaps=self.gaps(node=node),
+            changes=self.fact_changes(node=node),
         )
+
+    def fact_changes(self, *, node: str | None = None, limit: int = 200) -> list[FactChangeView]:
+        return [change for change in self.changed if node in (None, change.node)][:limit]
 
     def gaps(self, *, node: str | None = None, limit: int = 200) -> list[GapView]:
         return [gap for gap in self.lost if node in (None, gap.agent)][:limit]
