@@ -1,12 +1,9 @@
-"""Recordings, and a LAN of network namespaces with real DHCP servers on it."""
+"""Recordings, and a LAN of network namespaces."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import secrets
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,13 +13,8 @@ import msgspec
 import pytest
 
 from checks.model import Outcome
-from tests.peers import need, running, wait_until, which
-
-TOP = Path(__file__).parents[3]
-DNSMASQ = (
-    "dnsmasq --keep-in-foreground --conf-file=/dev/null --port=0 --no-ping --bind-interfaces --user=root "
-    "--log-facility=-"
-)
+from tests.lab.netns import Namespace, namespaces
+from tests.peers import need, wait_until
 
 PROBE = """
 import asyncio, json, sys
@@ -52,18 +44,8 @@ def captures(request: pytest.FixtureRequest) -> Path:
     return shared / "dhcp"
 
 
-@dataclasses.dataclass(frozen=True)
-class Host:
+class Host(Namespace):
     """A network namespace whose interface ``lan`` is in the LAN."""
-
-    name: str
-    files: Path
-
-    def argv(self, *command: str) -> list[str]:
-        return [which("ip") or "ip", "netns", "exec", self.name, *command]
-
-    def __call__(self, *command: str) -> str:
-        return subprocess.run(self.argv(*command), check=True, capture_output=True, text=True, cwd=TOP).stdout
 
     @property
     def mac(self) -> str:
@@ -84,42 +66,6 @@ class Host:
         values = json.dumps([target, {"window": 0.8} | params, runs])
         return msgspec.json.decode(self(*prefix, sys.executable, "-W", "error", "-c", PROBE, values), type=Outcome)
 
-    @contextlib.contextmanager
-    def server(self, ready: str, *argv: str, **env: str) -> Iterator[None]:
-        """A server on this host that is ready when it logs some words."""
-        log = self.files / f"{self.name}-{secrets.token_hex(2)}.log"
-        log.touch()
-        with running(self.argv(*argv), ready=lambda: ready in log.read_text(errors="replace"), env=env, log=log):
-            yield
-
-    def dnsmasq(self, *options: str) -> contextlib.AbstractContextManager[None]:
-        """Debian's dnsmasq on the LAN. It serves DHCP once it has named its range, or its relay."""
-        leases = self.files / f"{self.name}.leases"
-        listening = "" if any("dhcp-relay" in option for option in options) else "--interface=lan"
-        argv = [*DNSMASQ.split(), *([listening] if listening else []), f"--dhcp-leasefile={leases}", *options]
-        return self.server("DHCP", *argv)
-
-    @contextlib.contextmanager
-    def kea(self, version: int, subnet: dict[str, Any]) -> Iterator[Path]:
-        """Debian's Kea for one subnet on the LAN; gives its control socket."""
-        socket = self.files / f"kea{version}.sock"
-        hooks = next(Path("/usr/lib").glob("*/kea/hooks"))
-        config: dict[str, Any] = {
-            "interfaces-config": {"interfaces": ["lan"]} | ({"dhcp-socket-type": "raw"} if version == 4 else {}),
-            "lease-database": {"type": "memfile", "persist": False},
-            "control-socket": {"socket-type": "unix", "socket-name": str(socket)},
-            "hooks-libraries": [{"library": str(hooks / f"libdhcp_{name}_cmds.so")} for name in ("lease", "stat")],
-            f"subnet{version}": [subnet],
-            "loggers": [{"name": f"kea-dhcp{version}", "severity": "INFO", "output_options": [{"output": "stdout"}]}],
-        }
-        if version == 6:
-            config["data-directory"] = str(self.files)  # its DUID
-        file = self.files / f"kea{version}.json"
-        file.write_text(json.dumps({f"Dhcp{version}": config}))
-        folders = {"KEA_PIDFILE_DIR": str(self.files), "KEA_LOCKFILE_DIR": str(self.files)}
-        with self.server(f"DHCP{version}_STARTED", f"kea-dhcp{version}", "-c", str(file), **folders):
-            yield socket
-
 
 @dataclasses.dataclass(frozen=True)
 class Lan:
@@ -131,25 +77,16 @@ class Lan:
 
 
 @pytest.fixture
-def lan(tmp_path: Path) -> Iterator[Lan]:
+def lan() -> Iterator[Lan]:
     need("ip", root=True)
-    ip = which("ip") or "ip"
-    base = f"ts-{secrets.token_hex(4)}"
-    switch, *hosts = (Host(f"{base}{letter}", tmp_path) for letter in "wosx")
-    with contextlib.ExitStack() as undo:
-        for host in (switch, *hosts):
-            subprocess.run([ip, "netns", "add", host.name], check=True)
-            undo.callback(subprocess.run, [ip, "netns", "del", host.name], check=True)
-            # an address is usable at once, without looking for a duplicate first
-            host("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad")
-            host(ip, "link", "set", "dev", "lo", "up")
-        switch(ip, "link", "add", "name", "ether", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
-        switch(ip, "link", "set", "dev", "ether", "up")
-        for host, address in zip(hosts, ("", "10.61.3.1/24", "10.66.0.1/24"), strict=True):
-            port = f"port-{host.name[-1]}"
-            switch(ip, "link", "add", "name", port, "type", "veth", "peer", "name", "lan", "netns", host.name)
-            switch(ip, "link", "set", "dev", port, "master", "ether", "up")
-            host(ip, "link", "set", "dev", "lan", "up")
-            if address:
-                host(ip, "address", "add", address, "dev", "lan")
+    with namespaces("switch", "office", "server", "stranger") as (switch, *others):
+        hosts = [Host(one.name) for one in others]
+        switch.ip("link", "add", "name", "ether", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+        switch.address("ether")
+        for host, port, prefixes in zip(hosts, "osx", ([], ["10.61.3.1/24"], ["10.66.0.1/24"]), strict=True):
+            # IPv6 on, with addresses that are usable at once, without looking for a duplicate first
+            host("sh", "-c", "cd /proc/sys/net/ipv6/conf; echo 0 | tee */disable_ipv6 default/accept_dad")
+            switch.ip("link", "add", "name", port, "type", "veth", "peer", "name", "lan", "netns", host.name)
+            switch.ip("link", "set", "dev", port, "master", "ether", "up")
+            host.address("lan", *prefixes)
         yield Lan(*hosts)

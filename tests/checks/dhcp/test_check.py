@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,8 @@ import pytest
 
 from checks.model import Outcome, State
 from tests.checks.dhcp.conftest import Host, Lan
+from tests.lab.dhcp import ask_kea, dnsmasq, kea, radvd, relay
+from tests.lab.netns import cable
 from tests.peers import need
 
 pytestmark = [pytest.mark.root, pytest.mark.peer, pytest.mark.slow]
@@ -56,22 +56,19 @@ def heard_by_scapy(host: Host) -> dict[str, str]:
 
 
 def test_the_expected_server_is_ok_and_leases_nothing(lan: Lan, tmp_path: Path) -> None:
-    need("dnsmasq")
-    with lan.server.dnsmasq(RANGE, *OPTIONS):
+    with dnsmasq(lan.server, tmp_path, RANGE, *OPTIONS) as leases:
         found = lan.office.check(expect=EXPECT | {"macs": [lan.server.mac]}, runs=2)
     assert (found.state, found.answered) == (State.OK, True)
     assert found.summary == "lan: addresses are offered by 10.61.3.1"
     assert found.facts["server.10.61.3.1.prefix"] == "10.61.3.0/24"
     assert 0 < metrics(found)["dhcp.offer.duration", "10.61.3.1"] < 0.3
     assert metrics(found)["dhcp.lease.duration", "10.61.3.1"] == 3600
-    leases = tmp_path / f"{lan.server.name}.leases"
     assert not leases.exists() or leases.read_text() == ""
 
 
-def test_a_rogue_beside_the_right_one_is_named_and_others_hear_the_same(lan: Lan) -> None:
-    need("dnsmasq")
+def test_a_rogue_beside_the_right_one_is_named_and_others_hear_the_same(lan: Lan, tmp_path: Path) -> None:
     need(CHECK_DHCP)
-    with lan.server.dnsmasq(RANGE, *OPTIONS), lan.stranger.dnsmasq(ROGUE_RANGE):
+    with dnsmasq(lan.server, tmp_path, RANGE, *OPTIONS), dnsmasq(lan.stranger, tmp_path, ROGUE_RANGE):
         found = lan.office.check(expect=EXPECT, mac="interface")
         theirs, scapys = heard_by_check_dhcp(lan.office), heard_by_scapy(lan.office)
     assert (found.state, found.reason, found.answered) == (State.CRIT, "rogue-server", True)
@@ -90,14 +87,14 @@ def test_a_dead_server_is_an_outage(lan: Lan) -> None:
     assert found.summary == "lan: none of the expected DHCP servers (10.61.3.1) offers an address within 0.8 s"
 
 
-def test_an_exhausted_pool_falls_silent_and_its_use_says_why(lan: Lan) -> None:
-    need("kea-dhcp4")
+def test_an_exhausted_pool_falls_silent_and_its_use_says_why(lan: Lan, tmp_path: Path) -> None:
     expect = {"servers": ["10.61.3.1"]}
-    with lan.server.kea(4, POOL) as socket_file:
-        half = lan.office.check(expect=expect, kea_socket=str(socket_file))
-        for address in ("10.61.3.50", "10.61.3.51"):
-            lease(socket_file, address)
-        full = lan.office.check(expect=expect, kea_socket=str(socket_file))
+    with kea(lan.server, tmp_path, 4, [POOL]) as control:
+        half = lan.office.check(expect=expect, kea_socket=str(control))
+        for last in (50, 51):
+            lease = {"subnet-id": 3, "ip-address": f"10.61.3.{last}", "hw-address": f"02:00:00:00:00:{last}"}
+            ask_kea(control, "lease4-add", **lease)
+        full = lan.office.check(expect=expect, kea_socket=str(control))
     assert (half.state, half.summary) == (State.OK, "lan: addresses are offered by 10.61.3.1")
     assert metrics(half)["dhcp.pool.used", "3"] == 0
     assert (full.state, full.reason, full.answered) == (State.CRIT, "pool-exhausted", False)
@@ -108,29 +105,18 @@ def test_an_exhausted_pool_falls_silent_and_its_use_says_why(lan: Lan) -> None:
     assert [metrics(full)[f"dhcp.pool.{name}", "3"] for name in ("used", "total", "utilization")] == [2, 2, 100]
 
 
-def lease(socket_file: Path, address: str) -> None:
-    """Has Kea lease an address."""
-    arguments = {"subnet-id": 3, "ip-address": address, "hw-address": f"02:00:00:00:00:{address[-2:]}"}
-    with socket.socket(socket.AF_UNIX) as kea:
-        kea.connect(str(socket_file))
-        kea.sendall(json.dumps({"command": "lease4-add", "arguments": arguments}).encode())
-        assert json.loads(kea.recv(65536))["result"] == 0
-
-
-def test_an_offer_through_a_relay_names_it(lan: Lan) -> None:
+def test_an_offer_through_a_relay_names_it(lan: Lan, tmp_path: Path) -> None:
     """The stranger's host is the far server: a line joins it to the relay, and it has no port in the LAN."""
-    need("dnsmasq")
-    relay, far = lan.server, lan.stranger
-    far("ip", "link", "set", "dev", "lan", "down")
-    relay("ip", "link", "add", "name", "line", "type", "veth", "peer", "name", "line", "netns", far.name)
-    for host, address in ((relay, "10.9.0.1/24"), (far, "10.9.0.2/24")):
-        host("ip", "address", "add", address, "dev", "line")
-        host("ip", "link", "set", "dev", "line", "up")
-    far("ip", "route", "add", "10.61.3.0/24", "via", "10.9.0.1")
+    near, far = lan.server, lan.stranger
+    far.ip("link", "set", "dev", "lan", "down")
+    cable(near, "line", far, "line")
+    near.address("line", "10.9.0.1/24")
+    far.address("line", "10.9.0.2/24")
+    far.ip("route", "add", "10.61.3.0/24", "via", "10.9.0.1")
     expect = {"servers": ["10.9.0.2"], "relay": "10.61.3.1", "prefix": "10.61.3.0/24"}
     ranged = "--dhcp-range=10.61.3.50,10.61.3.99,255.255.255.0,1h"
-    with far.dnsmasq("--interface=line", ranged), relay.dnsmasq("--dhcp-relay=10.61.3.1,10.9.0.2"):
-        found = lan.office.check(expect=expect | {"macs": [relay.mac]})
+    with dnsmasq(far, tmp_path, ranged, device="line"), relay(near, tmp_path, "10.61.3.1", "10.9.0.2"):
+        found = lan.office.check(expect=expect | {"macs": [near.mac]})
         other = lan.office.check(expect=expect | {"relay": "10.61.3.9"})
     assert (found.state, found.summary) == (State.OK, "lan: addresses are offered by 10.9.0.2")
     assert found.facts["server.10.9.0.2.relay"] == "10.61.3.1"
@@ -138,21 +124,16 @@ def test_an_offer_through_a_relay_names_it(lan: Lan) -> None:
 
 
 def test_ipv6_is_asked_about_and_a_rogue_router_named(lan: Lan, tmp_path: Path) -> None:
-    need("dnsmasq", "kea-dhcp6", "radvd")
     pool = {"id": 6, "subnet": "2001:db8:61::/64", "interface": "lan", "pools": [{"pool": "2001:db8:61::1:0/112"}]}
     right, rogue = lan.server.link_local, lan.stranger.link_local
-    config = tmp_path / "radvd.conf"
-    config.write_text(
-        "interface lan { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvManagedFlag on; };"
-    )
-    radvd = ("radvd", "--nodaemon", "-C", str(config), "-p", str(tmp_path / "radvd.pid"), "-m", "stderr", "-d", "1")
     params: dict[str, Any] = {"ipv4": False, "window": 2.0, "expect6": {"servers": [right], "routers": [right]}}
-    lan.stranger("ip", "address", "add", "2001:db8:66::1/64", "dev", "lan", "nodad")
+    lan.stranger.ip("address", "add", "2001:db8:66::1/64", "dev", "lan", "nodad")
     with contextlib.ExitStack() as servers:
-        servers.enter_context(lan.server.kea(6, pool))
-        servers.enter_context(lan.server.server("version", *radvd))
+        servers.enter_context(kea(lan.server, tmp_path, 6, [pool]))
+        servers.enter_context(radvd(lan.server, tmp_path, "AdvManagedFlag on"))
         well = lan.office.check(**params)
-        servers.enter_context(lan.stranger.dnsmasq("--enable-ra", "--dhcp-range=2001:db8:66::50,2001:db8:66::99"))
+        rogue_range = "--dhcp-range=2001:db8:66::50,2001:db8:66::99"
+        servers.enter_context(dnsmasq(lan.stranger, tmp_path, "--enable-ra", rogue_range))
         ill = lan.office.check(**params)
     assert (well.state, well.answered, well.summary) == (State.OK, True, f"lan: addresses are offered by {right}")
     assert well.facts[f"router.{right}"].startswith(f"MAC {lan.server.mac}, advertises none as the default router")
@@ -177,6 +158,6 @@ def test_an_interface_that_is_not_there_or_down_is_the_observer_s_fault(lan: Lan
         State.UNKNOWN,
         "this host has no interface 'lam': did you mean 'lan'?",
     )
-    lan.office("ip", "link", "set", "dev", "lan", "down")
+    lan.office.ip("link", "set", "dev", "lan", "down")
     down = lan.office.check()
     assert (down.state, down.reason) == (State.UNKNOWN, "interface-down")
