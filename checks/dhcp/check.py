@@ -6,16 +6,17 @@ import secrets
 from typing import Final
 
 from checks.contract import Check, Context, Target
-from checks.dhcp import child, interface, kea
+from checks.dhcp import child, interface, usage
 from checks.dhcp.answers import Question, collect, random_mac
-from checks.dhcp.judge import Pools, judge
+from checks.dhcp.judge import judge
 from checks.dhcp.params import DhcpParams
 from checks.errors import ObserverError
 from checks.model import Outcome
 
 _SHARE: Final = 0.9
 """The part of a run's time that it may take; the rest is for ending the child."""
-_KEA_TIME: Final = 2.0
+_POOLS_TIME: Final = 2.0
+"""Seconds of it for asking how full the pools are."""
 
 
 async def run(target: Target, params: DhcpParams, ctx: Context) -> Outcome:
@@ -28,7 +29,8 @@ async def run(target: Target, params: DhcpParams, ctx: Context) -> Outcome:
     question = Question.made(secrets.token_bytes, _mac(params, lan, ctx))
     heard = await fetch(lan, question, params, ctx)
     answers = collect(((frame.after, frame.data) for frame in heard.frames), question, heard.dropped)
-    return judge(lan.name, answers, await _pools(params), params, ctx.memory)
+    pools = await usage.read(params, ctx, _POOLS_TIME)
+    return judge(lan.name, answers, pools, params, ctx.memory)
 
 
 def _mac(params: DhcpParams, lan: interface.Interface, ctx: Context) -> bytes:
@@ -45,7 +47,7 @@ def _mac(params: DhcpParams, lan: interface.Interface, ctx: Context) -> bytes:
 async def fetch(lan: interface.Interface, question: Question, params: DhcpParams, ctx: Context) -> child.Heard:
     """Asks on a LAN, and listens for the window. Raises ObserverError when that does not fit into the run's time, or
     cannot be done on this host."""
-    available = ctx.timeout * _SHARE - (_KEA_TIME if params.kea_socket else 0)
+    available = ctx.timeout * _SHARE - (_POOLS_TIME if usage.is_asked(params) else 0)
     if available < params.window:
         raise ObserverError(
             "bad-params",
@@ -59,16 +61,6 @@ async def fetch(lan: interface.Interface, question: Question, params: DhcpParams
         params.window,
     )
     return await child.probe(lan, asking, available)
-
-
-async def _pools(params: DhcpParams) -> Pools:
-    """What Kea says, or why it does not; offers are worth telling without it."""
-    if not params.kea_socket:
-        return Pools()
-    try:
-        return Pools(kea.parse(await kea.fetch(params.kea_socket, _KEA_TIME), params.kea_socket))
-    except ObserverError as error:
-        return Pools(trouble=error.summary)
 
 
 CHECK = Check(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,20 +9,12 @@ import msgspec
 
 from checks.dhcp.answers import Answers, Offer, Offer6
 from checks.dhcp.expect import compare, compare6, compare_router
-from checks.dhcp.kea import Pool
 from checks.dhcp.params import DhcpParams
+from checks.dhcp.pool import Pool, Pools
 from checks.dhcp.tell import MOST_NAMED, facts_of, metrics_of, rogues, words_of
 from checks.findings import Finding, conclude, level
 from checks.levels import Levels
 from checks.model import Outcome, State
-
-
-@dataclasses.dataclass(frozen=True)
-class Pools:
-    """How full the pools are; ``trouble`` is why it is not known."""
-
-    pools: Sequence[Pool] = ()
-    trouble: str = ""
 
 
 def judge(interface: str, answers: Answers, pools: Pools, params: DhcpParams, memory: dict[str, Any]) -> Outcome:
@@ -35,23 +26,22 @@ def judge(interface: str, answers: Answers, pools: Pools, params: DhcpParams, me
     permitted = Answers(tuple(offers), tuple(offers6), tuple(routers))
     findings = [
         *_rogues(answers, permitted),
-        *(_pool(pool, params.pool, memory) for pool in pools.pools),
+        *(_pool(pool, params.pool, memory) for pool in pools.known),
         *_silence(offers, offers6, params),
         *(finding for offer in offers if offer.after is not None for finding in compare(offer, params.expect)),
         *(finding for one in offers6 if one.after is not None for finding in compare6(one, params.expect6)),
         *(finding for router in routers for finding in compare_router(router, params.expect6)),
         *_slow(offers, params.offer_time, memory),
+        *pools.troubles,
     ]
     if answers.dropped:
         text = f"a flood: {answers.dropped} more frames of DHCP or router advertisements were not looked at"
         findings.append(Finding(State.WARN, "flood", text))
-    if pools.trouble:
-        findings.append(Finding(State.UNKNOWN, "kea", pools.trouble))
     outcome = conclude(
         interface,
         _well(offers, offers6),
         findings,
-        metrics=metrics_of(permitted, answers, pools.pools),
+        metrics=metrics_of(permitted, answers, pools.known),
         facts=facts_of(permitted, answers),
     )
     heard = any(offer.after is not None for offer in permitted.servers)
@@ -95,8 +85,8 @@ def _nobody(protocol: str, servers: Sequence[str] | None, window: float) -> Find
 
 def _pool(pool: Pool, levels: Levels, memory: dict[str, Any]) -> Finding:
     state = level(memory, f"pool.{pool.subnet}", pool.percent, levels)
-    text = f"{pool.assigned} of {pool.total} addresses of subnet {pool.subnet} are leased"
-    return Finding(state, "pool-exhausted" if pool.assigned >= pool.total else "pool", text)
+    text = f"{pool.used} of {pool.total} {pool.gives} of subnet {pool.subnet} are leased"
+    return Finding(state, "pool-exhausted" if pool.full else "pool", text)
 
 
 def _slow(offers: Sequence[Offer], levels: Levels, memory: dict[str, Any]) -> list[Finding]:

@@ -1,34 +1,22 @@
-"""How full Kea's address pools are, asked over its control socket: ``stat-lease4-get`` of the hook library
-libdhcp_stat_cmds (Kea administrator's reference manual, "Statistics Commands")."""
+"""How full Kea's pools are, asked over its control socket: ``stat-lease4-get`` and ``stat-lease6-get`` of the hook
+library libdhcp_stat_cmds (Kea administrator's reference manual, "Statistics Commands")."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 import msgspec
 
+from checks.dhcp.pool import Pool
 from checks.errors import ObserverError, from_os_error
 
-_COMMAND: Final = b'{"command": "stat-lease4-get"}'
+Version = Literal[4, 6]
+
 _MOST_BYTES: Final = 4 << 20
 _SUCCESS, _UNSUPPORTED, _EMPTY = 0, 2, 3
-
-
-@dataclasses.dataclass(frozen=True)
-class Pool:
-    """The addresses of a subnet: how many there are to give, and how many are leased (declined ones among them)."""
-
-    subnet: int
-    total: int
-    assigned: int
-
-    @property
-    def percent(self) -> float:
-        """The part in use; 0 of a subnet without addresses."""
-        return 100 * self.assigned / self.total if self.total else 0.0
 
 
 class _ResultSet(msgspec.Struct):
@@ -42,23 +30,24 @@ class _Answer(msgspec.Struct):
     arguments: dict[str, Any] | None = None
 
 
-async def fetch(path: str, limit: float) -> bytes:
-    """Kea's answer. Raises ObserverError when the socket is not there, is not ours to open, or stays silent for
-    ``limit`` s."""
+async def read(path: str, version: Version) -> tuple[Pool, ...]:
+    """The pools of Kea for DHCPv4 or DHCPv6. Raises ObserverError as :func:`fetch` and :func:`parse`."""
+    return parse(await fetch(path, version), path, version)
+
+
+async def fetch(path: str, version: Version) -> bytes:
+    """Kea's answer. Raises ObserverError when the socket is not there or is not ours to open."""
     try:
-        async with asyncio.timeout(limit):
-            reader, writer = await asyncio.open_unix_connection(path)
-            try:
-                writer.write(_COMMAND)
-                await reader.readexactly(_MOST_BYTES)  # Kea hangs up behind its answer
-            finally:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+        reader, writer = await asyncio.open_unix_connection(path)
+        try:
+            writer.write(msgspec.json.encode({"command": _command(version)}))
+            await reader.readexactly(_MOST_BYTES)  # Kea hangs up behind its answer
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
     except asyncio.IncompleteReadError as whole:
         return whole.partial
-    except TimeoutError as error:
-        raise ObserverError("kea", f"Kea at {path} does not answer within {limit:.3g} s") from error
     except PermissionError as error:
         raise ObserverError(
             "kea", f"Kea's socket {path} may not be opened by this agent: add its user to the socket's group"
@@ -69,7 +58,11 @@ async def fetch(path: str, limit: float) -> bytes:
     raise ObserverError("kea", f"Kea at {path} said more than {_MOST_BYTES} bytes")
 
 
-def parse(answer: bytes, path: str) -> tuple[Pool, ...]:
+def _command(version: Version) -> str:
+    return f"stat-lease{version}-get"
+
+
+def parse(answer: bytes, path: str, version: Version) -> tuple[Pool, ...]:
     """The pools in an answer, by subnet. Raises ObserverError, whatever the bytes are."""
     try:
         said = msgspec.json.decode(answer, type=_Answer)
@@ -81,7 +74,23 @@ def parse(answer: bytes, path: str) -> tuple[Pool, ...]:
             raise ObserverError("kea", f"Kea at {path} refuses to count its leases: {said.text}")
         found = msgspec.convert((said.arguments or {}).get("result-set"), _ResultSet)
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-        pools = [Pool(row["subnet-id"], row["total-addresses"], row["assigned-addresses"]) for row in rows]
+        pools_of = _pools4 if version == 4 else _pools6
+        return tuple(pool for row in sorted(rows, key=lambda row: row["subnet-id"]) for pool in pools_of(row))
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError) as error:
-        raise ObserverError("kea", f"Kea at {path}: expected the result of stat-lease4-get: {error}") from error
-    return tuple(sorted(pools, key=lambda pool: pool.subnet))
+        raise ObserverError("kea", f"Kea at {path}: expected the result of {_command(version)}: {error}") from error
+
+
+def _pools4(row: Mapping[str, int]) -> list[Pool]:
+    """Declined addresses are among the assigned ones."""
+    return [Pool(str(row["subnet-id"]), row["total-addresses"], row["assigned-addresses"])]
+
+
+def _pools6(row: Mapping[str, int]) -> list[Pool]:
+    """Addresses (na) and delegated prefixes (pd) of a subnet, as far as it has any. Kea writes -1 for a total beyond 64
+    bits: such a pool does not fill."""
+    subnet = f"IPv6 {row['subnet-id']}"
+    pools = [
+        Pool(subnet, row["total-nas"], row["assigned-nas"]),
+        Pool(f"{subnet} prefixes", row["total-pds"], row["assigned-pds"], gives="prefixes"),
+    ]
+    return [pool for pool in pools if pool.total > 0]

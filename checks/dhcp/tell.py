@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from checks.dhcp.answers import Answers, Offer, Offer6, Router
-from checks.dhcp.kea import Pool
+from checks.dhcp.pool import Pool
 from checks.model import Metric
 
 MOST_NAMED: Final = 16
@@ -84,11 +84,11 @@ def _times(permitted: Answers) -> Iterator[Metric]:
 
 
 def _use(pool: Pool) -> tuple[Metric, ...]:
-    subnet = str(pool.subnet)
     return (
-        Metric("dhcp.pool.used", float(pool.assigned), "1", subnet),
-        Metric("dhcp.pool.total", float(pool.total), "1", subnet),
-        Metric("dhcp.pool.utilization", pool.percent, "%", subnet),
+        Metric("dhcp.pool.used", float(pool.used), "1", pool.subnet),
+        Metric("dhcp.pool.free", float(pool.total - pool.used), "1", pool.subnet),
+        Metric("dhcp.pool.total", float(pool.total), "1", pool.subnet),
+        Metric("dhcp.pool.utilization", pool.percent, "%", pool.subnet),
     )
 
 

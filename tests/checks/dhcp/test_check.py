@@ -123,6 +123,26 @@ def test_an_offer_through_a_relay_names_it(lan: Lan, tmp_path: Path) -> None:
     assert (other.state, other.reason) == (State.WARN, "wrong-relay")
 
 
+def test_the_pools_of_dhcpv6_are_told_beside_the_offers(lan: Lan, tmp_path: Path) -> None:
+    pools = {"pools": [{"pool": "2001:db8:61::1:0/127"}]}
+    prefixes = {"pd-pools": [{"prefix": "2001:db8:7000::", "prefix-len": 56, "delegated-len": 64}]}
+    subnet = {"id": 6, "subnet": "2001:db8:61::/64", "interface": "lan", **pools, **prefixes}
+    params: dict[str, Any] = {"ipv4": False, "window": 2.0, "expect6": {"servers": [lan.server.link_local]}}
+    leases: list[dict[str, Any]] = [
+        {"ip-address": "2001:db8:61::1:0"},
+        {"ip-address": "2001:db8:61::1:1"},
+        {"ip-address": "2001:db8:7000:1::", "type": "IA_PD", "prefix-len": 64},
+    ]
+    with kea(lan.server, tmp_path, 6, [subnet]) as control:
+        for iaid, lease in enumerate(leases):
+            ask_kea(control, "lease6-add", **lease, **{"subnet-id": 6, "duid": "00:03:00:01:02:00", "iaid": iaid})
+        found = lan.office.check(kea6_socket=str(control), **params)
+    assert (found.state, found.reason) == (State.CRIT, "pool-exhausted")
+    assert "2 of 2 addresses of subnet IPv6 6 are leased" in found.summary
+    assert metrics(found)["dhcp.pool.used", "IPv6 6 prefixes"] == 1
+    assert metrics(found)["dhcp.pool.total", "IPv6 6 prefixes"] == 256
+
+
 def test_ipv6_is_asked_about_and_a_rogue_router_named(lan: Lan, tmp_path: Path) -> None:
     pool = {"id": 6, "subnet": "2001:db8:61::/64", "interface": "lan", "pools": [{"pool": "2001:db8:61::1:0/112"}]}
     right, rogue = lan.server.link_local, lan.stranger.link_local

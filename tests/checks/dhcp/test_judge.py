@@ -10,9 +10,10 @@ from checks.contract import params_of
 from checks.dhcp.answers import Answers, Offer, Offer6, Router
 from checks.dhcp.check import CHECK
 from checks.dhcp.format6 import Status
-from checks.dhcp.judge import Pools, judge
-from checks.dhcp.kea import Pool
+from checks.dhcp.judge import judge
+from checks.dhcp.pool import Pool, Pools
 from checks.errors import ObserverError
+from checks.findings import Finding
 from checks.model import Outcome, State
 
 RIGHT = Offer(
@@ -192,26 +193,27 @@ def test_the_wrong_relay_and_none_are_warnings() -> None:
 
 
 def test_a_full_pool_explains_the_silence() -> None:
-    found = outcome(expect=EXPECT, pools=Pools([Pool(7, 50, 50), Pool(8, 0, 0)]))
+    found = outcome(expect=EXPECT, pools=Pools([Pool("7", 50, 50), Pool("8", 0, 0)]))
     assert (found.state, found.reason) == (State.CRIT, "pool-exhausted")
     assert found.summary == (
         "eth1: 50 of 50 addresses of subnet 7 are leased; "
         "none of the expected DHCP servers (10.61.3.1) offers an address within 4 s"
     )
     metrics = {(metric.name, metric.instance): metric.value for metric in found.metrics}
-    assert [metrics[f"dhcp.pool.{name}", "7"] for name in ("used", "total", "utilization")] == [50, 50, 100]
+    assert [metrics[f"dhcp.pool.{name}", "7"] for name in ("used", "free", "total", "utilization")] == [50, 0, 50, 100]
 
 
 def test_a_pool_that_fills_warns_before_it_is_full() -> None:
-    found = outcome(RIGHT, pools=Pools([Pool(7, 50, 42)]))
+    found = outcome(RIGHT, pools=Pools([Pool("7", 50, 42)]))
     assert (found.state, found.reason) == (State.WARN, "pool")
     assert found.summary == "eth1: 42 of 50 addresses of subnet 7 are leased"
 
 
-def test_a_silent_kea_leaves_what_was_heard_standing() -> None:
-    found = outcome(RIGHT, pools=Pools(trouble="Kea at /k does not answer within 2 s"))
+def test_pools_that_nobody_tells_leave_what_was_heard_standing() -> None:
+    trouble = Finding(State.UNKNOWN, "kea", "Kea at /k does not tell its pools within 2 s")
+    found = outcome(RIGHT, pools=Pools(troubles=[trouble]))
     assert (found.state, found.reason, found.answered) == (State.UNKNOWN, "kea", True)
-    assert found.summary == "eth1: Kea at /k does not answer within 2 s"
+    assert found.summary == "eth1: Kea at /k does not tell its pools within 2 s"
 
 
 def test_the_first_offer_may_not_be_late() -> None:
