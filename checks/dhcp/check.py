@@ -28,7 +28,7 @@ async def run(target: Target, params: DhcpParams, ctx: Context) -> Outcome:
         )
     question = Question.made(secrets.token_bytes, _mac(params, lan, ctx))
     heard = await fetch(lan, question, params, ctx)
-    answers = collect(((frame.after, frame.data) for frame in heard.frames), question, heard.dropped)
+    answers = collect(heard.frames, question, heard.dropped)
     pools = await usage.read(params, ctx, _POOLS_TIME)
     return judge(lan.name, answers, pools, params, ctx.memory)
 

@@ -35,14 +35,6 @@ class Asking:
     window: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Frame:
-    """An Ethernet frame, and the seconds from the first question to its arrival."""
-
-    after: float
-    data: bytes
-
-
 class _Reply(msgspec.Struct):
     frames: list[tuple[float, str]] = []
     dropped: int = 0
@@ -53,9 +45,10 @@ class _Reply(msgspec.Struct):
 
 @dataclasses.dataclass(frozen=True)
 class Heard:
-    """What came in a window, and how many frames came beyond what is kept."""
+    """What came in a window: Ethernet frames, each with the seconds from the first question to its arrival, and how
+    many more came than are kept."""
 
-    frames: tuple[Frame, ...]
+    frames: tuple[tuple[float, bytes], ...]
     dropped: int
 
 
@@ -120,7 +113,7 @@ async def _talk(child: asyncio.subprocess.Process, request: bytes) -> bytes:
 def _heard(said: bytes, interface: Interface) -> Heard:
     try:
         reply = msgspec.json.decode(said, type=_Reply)
-        frames = tuple(Frame(after, bytes.fromhex(text)) for after, text in reply.frames)
+        frames = tuple((after, bytes.fromhex(text)) for after, text in reply.frames)
     except (msgspec.MsgspecError, ValueError) as error:
         raise ObserverError("bug", f"the DHCP probe ended without an answer: {error}") from error
     if reply.missing:
