@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.lab.netns import Namespace
 from tests.peers import accepts, need, running, which
 
 _CONFIGURATION = """
@@ -20,12 +21,17 @@ http {{
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, servers: Sequence[str], ports: Sequence[int]) -> Iterator[None]:
-    """nginx with these server blocks, until the end of the ``with``. Skips the test without nginx."""
+def nginx(
+    folder: Path, servers: Sequence[str], ports: Sequence[int] = (), inside: Namespace | None = None
+) -> Iterator[None]:
+    """nginx with these server blocks, until the end of the ``with``: on loopback, where it accepts on these ports when
+    it is ready, or ``inside`` a namespace. Skips the test without nginx."""
     need("nginx")
     configuration = folder / "nginx.conf"
     configuration.write_text(_CONFIGURATION.format(folder=folder, servers="\n".join(servers)))
     log = folder / "error.log"
     argv = [which("nginx") or "nginx", "-e", str(log), "-p", str(folder), "-c", str(configuration)]
-    with running(argv, ready=lambda: all(accepts(port) for port in ports), log=log):
+    argv = inside.argv(*argv) if inside else argv
+    ready = (folder / "pid").exists  # written when it listens
+    with running(argv, ready=lambda: ready() and all(accepts(port) for port in ports), log=log):
         yield

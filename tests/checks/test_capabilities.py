@@ -1,0 +1,118 @@
+"""What a process without privileges can measure: every check works, or names the capability that it lacks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checks.registry import CHECKS
+from tests.checks.snmp.devices import device_in_namespace
+from tests.lab.netns import Namespace
+from tests.nginx import nginx
+from tests.peers import need, running
+from tests.pki import issue
+
+pytestmark = [pytest.mark.peer, pytest.mark.root]
+
+AGENT = str(Path(sys.executable).with_name("thongsuot-agent"))
+REFLECTOR = """
+import asyncio
+from checks.stamp.reflector import open_reflector
+async def main():
+    open_reflector("127.0.0.1", 862, lambda _: b"")
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+NONE = ("--bounding-set=-all", "--inh-caps=-all")
+RAW = ("--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw", "--ambient-caps=+net_raw")
+"""What the agent's unit gives it."""
+
+TARGETS = {
+    "dhcp": "lan0",
+    "host": "",
+    "http": "http://127.0.0.1/",
+    "ping": "127.0.0.1",
+    "snmp": "{address}",
+    "stamp": "127.0.0.1",
+    "tcp": "127.0.0.1:80",
+    "tls": "localhost:443",
+}
+PARAMS = {"dhcp": ["window=0.2", "ipv6=false"], "stamp": ["count=3"], "tls": ["ca_file={folder}/ca.pem"]}
+LACKING = {
+    "dhcp": "this agent may not open a packet socket on lan0: it lacks CAP_NET_RAW; "
+    "give it to its service (AmbientCapabilities=CAP_NET_RAW)",
+    "ping": "this agent may not send ICMP: give its service CAP_NET_RAW (AmbientCapabilities=CAP_NET_RAW), "
+    "or put its group into the sysctl net.ipv4.ping_group_range (now 1 0)",
+}
+
+
+class Place:
+    """A namespace where whatever a check asks for answers, and where no group may ping."""
+
+    def __init__(self, here: Namespace, address: str, folder: Path) -> None:
+        self._here = here
+        self._names = {"address": address, "folder": str(folder)}
+
+    def check(self, name: str, capabilities: Sequence[str]) -> dict[str, Any]:
+        """The outcome of a check by hand. Root without a capability is nobody to the kernel, and finds its Python
+        wherever that is installed."""
+        said = [word for param in PARAMS.get(name, []) for word in ("--param", param)]
+        asked = [word.format(**self._names) for word in (name, TARGETS[name], *said)]
+        argv = self._here.argv("setpriv", *capabilities, "--no-new-privs", AGENT, "check", "--json", *asked)
+        done = subprocess.run(argv, check=False, capture_output=True, text=True)
+        assert done.stderr == ""
+        outcome: dict[str, Any] = json.loads(done.stdout)["outcome"]
+        return outcome
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    need("ip", "setpriv", "snmpd", "nginx", root=True)
+    folder = tmp_path_factory.mktemp("place")
+    authority = issue("BK Root CA", authority=True)
+    (folder / "ca.pem").write_bytes(authority.pem)
+    certificate, key = issue("localhost", "localhost", by=authority).write(folder, "localhost")
+    servers = [
+        "server { listen 127.0.0.1:80; location / { return 200; } }",
+        f"server {{ listen 127.0.0.1:443 ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; }}",
+    ]
+    log = folder / "reflector.log"
+    with contextlib.ExitStack() as stack:
+        device = stack.enter_context(device_in_namespace(folder))
+        here = Namespace(device.namespace)
+        stack.enter_context(nginx(folder, servers, inside=here))
+        reflector = here.argv(sys.executable, "-c", REFLECTOR)
+        stack.enter_context(running(reflector, ready=lambda: "ready" in log.read_text(), log=log))
+        yield Place(here, device.address, folder)
+
+
+def test_every_check_is_tried() -> None:
+    assert TARGETS.keys() == CHECKS.keys()
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_a_check_that_needs_a_capability_names_it_and_condemns_nobody(place: Place, name: str) -> None:
+    found = place.check(name, NONE)
+    assert (found["state"], found["reason"], found["answered"]) == ("UNKNOWN", "no-permission", False)
+    assert found["summary"] == LACKING[name]
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_the_capability_that_it_names_is_enough(place: Place, name: str) -> None:
+    found = place.check(name, RAW)
+    assert (found["state"], found["reason"]) == (("CRIT", "no-offer") if name == "dhcp" else ("OK", ""))
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS.keys() - LACKING.keys()))
+def test_the_others_need_none(place: Place, name: str) -> None:
+    found = place.check(name, NONE)
+    assert found["answered"], found["summary"]
+    assert found["state"] != "UNKNOWN", found["summary"]
