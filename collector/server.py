@@ -8,11 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from errno import EACCES
 from pathlib import Path
-
-import uvicorn
-from starlette.types import ASGIApp
 
 from alerts.notify import AppriseNotifier
 from alerts.pipeline import Notifier
@@ -23,6 +19,7 @@ from checks.topology import Topology, load
 from collector.app import create_agents_app, create_app
 from collector.centre import Centre, open_journal
 from collector.journal import JournalError
+from collector.listener import Listener, unusable
 from collector.lock import lock
 from collector.settings import Settings, host_and_port
 from collector.state import StateError, StateFile
@@ -89,10 +86,10 @@ class Server:
         apart = bool(listen.agents)
         self._reflection = Counters() if listen.reflector else None
         app = create_app(centre, clock, agents_too=not apart, demo=demo, reflection=self._reflection)
-        self._servers = [_listener(app, listen.page)]
+        self._servers = [Listener(app, "listen.page", listen.page)]
         if apart:
             agents = create_agents_app(centre, clock)
-            self._servers.append(_listener(agents, listen.agents, listen.certificate, listen.key))
+            self._servers.append(Listener(agents, "listen.agents", listen.agents, listen.certificate, listen.key))
 
     async def run(self, ready: asyncio.Event | None = None) -> None:
         """Serves until :meth:`stop`. Sets ``ready`` when every address is open and the journal is replayed."""
@@ -135,7 +132,7 @@ class Server:
 
 @contextlib.contextmanager
 def _reflecting(settings: Settings, counters: Counters | None) -> Iterator[None]:
-    """The STAMP reflector, where the settings ask for one. Raises OSError naming the setting."""
+    """The STAMP reflector, where the settings ask for one. Raises SettingsError naming the setting."""
     if counters is None:
         yield
         return
@@ -144,8 +141,7 @@ def _reflecting(settings: Settings, counters: Counters | None) -> Iterator[None]
     try:
         reflector = open_reflector(*host_and_port(address, "listen.reflector"), lambda _: key, counters=counters)
     except OSError as error:
-        hint = ": take a port above 1023, or give the service CAP_NET_BIND_SERVICE" if error.errno == EACCES else ""
-        raise OSError(f"listen.reflector: {address}: {error.strerror}{hint}") from error
+        raise unusable("listen.reflector", address, error) from error
     log.info("STAMP packets are reflected at udp %s", address)
     if not key:
         log.warning("the reflector answers anybody: set a secret named stamp, and it answers only who has it")
@@ -153,36 +149,6 @@ def _reflecting(settings: Settings, counters: Counters | None) -> Iterator[None]
         yield
     finally:
         reflector.close()
-
-
-class _QuietServer(uvicorn.Server):
-    """Leaves the signals to us: there are two of it in one process."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _listener(app: ASGIApp, address: str, certificate: str = "", key: str = "") -> uvicorn.Server:
-    host, port = host_and_port(address, "listen")
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        ssl_certfile=certificate or None,
-        ssl_keyfile=key or None,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=3,
-        timeout_keep_alive=75,
-    )
-    try:
-        config.load()
-    except OSError as error:
-        why = error.strerror or error
-        raise SettingsError(f"listen: certificate {certificate} and key {key} cannot be used: {why}") from error
-    return _QuietServer(config)
 
 
 def serve(settings: Settings, topology_file: Path) -> None:

@@ -133,8 +133,11 @@ def test_an_address_in_use_is_named(installed: Installed) -> None:
         other.bind(("127.0.0.1", installed.port))
         other.listen()
         ended = installed.once()
-    assert ended.returncode != 0
-    assert f"('127.0.0.1', {installed.port}): address already in use" in ended.stderr.lower()
+    assert ended.returncode == 1
+    assert (
+        f"listen.page: 127.0.0.1:{installed.port}: Address already in use: another program has it, perhaps another "
+        "thongsuot-collector; 'ss -tulpn' names it: stop that one, or take another port"
+    ) in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
