@@ -74,11 +74,10 @@ class AppriseNotifier:
         return plain(text)
 
 
-def notifiers_of(urls: Iterable[str], *, timeout: float = 15.0) -> tuple[AppriseNotifier, ...]:
-    """One notifier for each URL. Raises ValueError naming the position of the one that cannot be used."""
-    return tuple(
-        AppriseNotifier(url, timeout=timeout, place=f"notification URL number {n}") for n, url in enumerate(urls, 1)
-    )
+def notifiers_of(urls: Iterable[str], place: str) -> tuple[AppriseNotifier, ...]:
+    """One notifier for each URL of a list that is written at ``place``. Raises ValueError naming the first that cannot
+    be used by its number there, from 0, and what was expected."""
+    return tuple(AppriseNotifier(url, place=f"{place}[{n}]") for n, url in enumerate(urls))
 
 
 def _complaint(url: str) -> str:

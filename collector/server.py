@@ -7,11 +7,10 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from alerts.notify import AppriseNotifier
-from alerts.pipeline import Notifier
+from alerts.notify import notifiers_of
 from checks.contract import Clock, SystemClock
 from checks.registry import CHECKS
 from checks.stamp.reflector import Counters, open_reflector
@@ -41,6 +40,10 @@ async def open_centre(
     simulated: Mapping[str, str] | None = None,
 ) -> Centre:
     """Opens the files of a state directory. Raises SettingsError, or OSError naming the file."""
+    try:
+        notifiers = notifiers_of(settings.notify.urls, "notify.urls")
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     directory = settings.directory
     directory.mkdir(parents=True, exist_ok=True)
     held = lock(directory)
@@ -53,7 +56,7 @@ async def open_centre(
             state=state,
             journal=open_journal(directory, store, state),
             store=store,
-            notifiers=_notifiers(settings.notify.urls),
+            notifiers=notifiers,
             clock=clock,
             simulated=simulated,
             held=held,
@@ -67,13 +70,6 @@ async def _open_store(settings: Settings, directory: Path) -> Store:
     if settings.store.kind == "influx":
         return await InfluxStore.open(settings.store.influx, directory / "series.db")
     return await EmbeddedStore.open(directory / "store.db")
-
-
-def _notifiers(urls: Sequence[str]) -> list[Notifier]:
-    try:
-        return [AppriseNotifier(url, place=f"notify.urls[{i}]") for i, url in enumerate(urls)]
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
 
 
 class Server:

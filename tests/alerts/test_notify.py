@@ -118,8 +118,10 @@ def test_a_url_that_apprise_cannot_use_is_named_by_position_and_never_shown(
     handler = logging.StreamHandler(log)
     logging.getLogger().addHandler(handler)
     for url in ("jsonn://user:hunter22@host/", "hunter22", "tgram://hunter22", "mailto://hunter22"):
-        with pytest.raises(ValueError, match="notification URL number 2: ") as caught:
-            notifiers_of(["json://localhost/", url])
+        with pytest.raises(
+            ValueError, match=r"^notify\.urls\[1\]: (expected an Apprise URL|Apprise knows no service)"
+        ) as caught:
+            notifiers_of(["json://localhost/", url], "notify.urls")
         assert "hunter22" not in str(caught.value)
     logging.getLogger().removeHandler(handler)
     assert "hunter22" not in log.getvalue()
