@@ -22,7 +22,7 @@ from checks.topology.model import (
     Word,
     checks_of,
 )
-from checks.topology.register import Register, RegisteredOffice, Topology, render_tree
+from checks.topology.register import Register, RegisteredOffice, Topology
 from checks.topology.written import Written, node_of
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "checks_of",
     "load",
     "loads",
-    "render_tree",
 ]
 
 

@@ -130,18 +130,3 @@ class Topology(msgspec.Struct, frozen=True):
         """The days on which the register differs from the day before."""
         periods = [p for node in self.nodes for p in (node.period, *(office.period for office in node.offices))]
         return tuple(sorted({day for p in periods for day in (p.since, p.until) if day is not None}))
-
-
-def render_tree(register: Register) -> str:
-    """The register for a terminal, a node a line."""
-    lines: list[str] = []
-
-    def line(node: Node, depth: int) -> None:
-        offices = sum(register.day in office.period for office in node.offices)
-        by = "agent" if node.has_agent else f"measured by {register.agent_of(node.id)}"
-        lines.append(f"{'  ' * depth}{node.id}  {node.name}  {node.prefix}  {offices} offices, {by}")
-        for child in register.children(node.id):
-            line(child, depth + 1)
-
-    line(register.root, 0)
-    return "\n".join(lines)

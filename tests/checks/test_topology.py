@@ -10,7 +10,7 @@ import pytest
 
 from checks.contract import Check, Context, Params, Secret, Target
 from checks.model import Outcome, State
-from checks.topology import Register, Topology, TopologyError, checks_of, load, loads, render_tree
+from checks.topology import Register, Topology, TopologyError, checks_of, load, loads
 
 
 class EchoParams(Params, frozen=True):
@@ -117,7 +117,6 @@ def test_a_register_knows_who_is_behind_whom_and_who_measures_them() -> None:
     assert [register.branch_of(node) for node in register.nodes] == ["bk", "d", "d", "d"]
     assert [register.agent_of(node) for node in register.nodes] == ["bk", "d", "d", "d"]
     assert register.agents == ("bk", "d")
-    assert render_tree(register).splitlines()[2] == "    a  A  10.1.0.0/24  2 offices, measured by d"
 
 
 def test_a_node_may_move_to_another_parent_from_a_day_on() -> None:
