@@ -15,13 +15,17 @@ MIN_DATA_BYTES: Final = 16
 @dataclasses.dataclass(frozen=True)
 class Format:
     """The numbers in which the two families differ. ``errors`` maps a type to the words of its codes; ``protocol`` is
-    ICMP's own number in the IP header."""
+    ICMP's own number in the IP header. ``expired`` is the type and code of "time to live exceeded", ``too_big`` those
+    of "packet too big", whose MTU is ``mtu``: where it begins, and its form."""
 
     request: int
     reply: int
     protocol: int
     checksum: bool
     errors: Mapping[int, Mapping[int, str]]
+    expired: tuple[int, int]
+    too_big: tuple[int, int]
+    mtu: tuple[int, str]
 
     @property
     def types(self) -> tuple[int, ...]:
@@ -47,6 +51,9 @@ V4: Final = Format(
         },
         11: {0: "routing loop: time to live exceeded", 1: "fragments lost on the way"},
     },
+    expired=(11, 0),
+    too_big=(3, 4),
+    mtu=(6, "!H"),  # RFC 1191, section 4
 )
 V6: Final = Format(
     request=128,
@@ -65,7 +72,20 @@ V6: Final = Format(
         2: {0: "packet too big"},
         3: {0: "routing loop: hop limit exceeded", 1: "fragments lost on the way"},
     },
+    expired=(3, 0),
+    too_big=(2, 0),
+    mtu=(4, "!I"),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Error:
+    """What an ICMP error says, in words. ``expired``: the packet's time to live was used up. ``mtu`` is how large a
+    packet may be, when it was too big; 0 of a router that does not say (RFC 1191, section 5), else None."""
+
+    words: str
+    expired: bool = False
+    mtu: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +96,7 @@ class Message:
     identifier: int
     sequence: int
     data: bytes
-    error: str | None = None
+    error: Error | None = None
 
 
 def checksum(packet: bytes) -> int:
@@ -89,8 +109,13 @@ def checksum(packet: bytes) -> int:
 
 
 def data(cookie: bytes, count: int, size: int) -> bytes:
-    """An echo's data: 8 bytes of cookie, 8 of count, then filling."""
-    return (cookie + struct.pack("!Q", count)).ljust(size, b"\x55")
+    """An echo's data: 8 bytes of cookie, 8 of count, then filling.
+
+    The low half of the count, which is the sequence number too, is written inverted: the checksum then stays the same
+    from one request to the next, and routers that balance by it keep to one path (Augustin et al., "Avoiding traceroute
+    anomalies with Paris traceroute", IMC 2006).
+    """
+    return (cookie + struct.pack("!Q", count ^ 0xFFFF)).ljust(size, b"\x55")
 
 
 def is_data_of(content: bytes, cookie: bytes, count: int) -> bool:
@@ -117,13 +142,24 @@ def parse(form: Format, packet: bytes, *, with_header: bool) -> Message | None:
         return Message(identifier, sequence, packet[HEADER_BYTES:])
     if kind not in form.errors:
         return None
-    quoted = _quoted(form, packet[HEADER_BYTES:])
+    at, shape = form.mtu
+    # RFC 4884: extensions may follow; they come after the first 128 bytes, beyond cookie and count.
+    said = error(form, kind, code, struct.unpack_from(shape, packet, at)[0])
+    return about(form, _quoted(form, packet[HEADER_BYTES:]), said)
+
+
+def about(form: Format, quoted: bytes, said: Error) -> Message | None:
+    """An error about the ICMP message that it quotes; None when that is no echo request."""
     if len(quoted) < HEADER_BYTES or quoted[0] != form.request:
         return None
     identifier, sequence = struct.unpack_from("!HH", quoted, 4)
-    words = form.errors[kind].get(code, f"unreachable (ICMP type {kind}, code {code})")
-    # RFC 4884: extensions may follow; they come after the first 128 bytes, beyond cookie and count.
-    return Message(identifier, sequence, quoted[HEADER_BYTES:], words)
+    return Message(identifier, sequence, quoted[HEADER_BYTES:], said)
+
+
+def error(form: Format, kind: int, code: int, mtu: int) -> Error:
+    """What an error of these type and code says; ``mtu`` is the field that only "packet too big" has."""
+    words = form.errors.get(kind, {}).get(code, f"unreachable (ICMP type {kind}, code {code})")
+    return Error(words, (kind, code) == form.expired, mtu if (kind, code) == form.too_big else None)
 
 
 def _quoted(form: Format, quote: bytes) -> bytes:

@@ -66,9 +66,9 @@ async def run(target: Target, params: PingParams, ctx: Context) -> Outcome:
     return judge(host, address, await fetch(address, params, ctx), params, ctx)
 
 
-async def fetch(address: Address, params: PingParams, ctx: Context) -> Tally:
-    """Pings an address. Raises ObserverError when the run's time does not suffice or the right to ping is missing,
-    OSError when nothing can be sent."""
+async def fetch(address: Address, params: PingParams, ctx: Context, *, source: Address | None = None) -> Tally:
+    """Pings an address, from a ``source`` of this host if one is given. Raises ObserverError when the run's time does
+    not suffice or the right to ping is missing, OSError when nothing can be sent."""
     sending = (params.count - 1) * params.spacing
     waiting = min(params.wait, ctx.timeout * _SHARE - sending)
     if waiting <= 0:
@@ -83,7 +83,7 @@ async def fetch(address: Address, params: PingParams, ctx: Context) -> Tally:
             for number in range(params.count):
                 if number:
                     await asyncio.sleep(params.spacing)
-                probes.append(sender.send(address, params.size))
+                probes.append(sender.send(address, params.size, source=source))
             await asyncio.wait(probes, timeout=waiting)
             return Tally(tuple(probe.result() if probe.done() else None for probe in probes))
         finally:

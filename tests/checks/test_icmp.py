@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from checks import icmp
+from checks import icmp, icmp_socket
 from checks import icmp_format as wire
 from checks.errors import ObserverError
 from tests.peers import need
@@ -46,21 +46,33 @@ def test_a_packet_with_its_checksum_sums_to_zero(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "kind", "code", "words"),
+    ("form", "kind", "code", "rest", "error"),
     [
-        (wire.V4, 3, 1, "host unreachable"),
-        (wire.V4, 3, 13, "forbidden by a filter"),
-        (wire.V4, 3, 15, "unreachable (ICMP type 3, code 15)"),
-        (wire.V4, 11, 0, "routing loop: time to live exceeded"),
-        (wire.V6, 1, 3, "host unreachable"),
-        (wire.V6, 3, 0, "routing loop: hop limit exceeded"),
+        (wire.V4, 3, 1, 0, wire.Error("host unreachable")),
+        (wire.V4, 3, 13, 0, wire.Error("forbidden by a filter")),
+        (wire.V4, 3, 15, 0, wire.Error("unreachable (ICMP type 3, code 15)")),
+        (wire.V4, 3, 4, 1400, wire.Error("packet too big", mtu=1400)),
+        (wire.V4, 3, 4, 0, wire.Error("packet too big", mtu=0)),
+        (wire.V4, 11, 0, 0, wire.Error("routing loop: time to live exceeded", expired=True)),
+        (wire.V4, 11, 1, 0, wire.Error("fragments lost on the way")),
+        (wire.V6, 1, 3, 0, wire.Error("host unreachable")),
+        (wire.V6, 2, 0, 1280, wire.Error("packet too big", mtu=1280)),
+        (wire.V6, 3, 0, 0, wire.Error("routing loop: hop limit exceeded", expired=True)),
     ],
 )
-def test_an_error_is_put_into_words(form: wire.Format, kind: int, code: int, words: str) -> None:
+def test_an_error_is_put_into_words(form: wire.Format, kind: int, code: int, rest: int, error: wire.Error) -> None:
     request = wire.echo_request(form, 7, 9, wire.data(COOKIE, 1, 16))
-    packet = struct.pack("!BBHI", kind, code, 0, 0) + ip_header(form) + request
+    packet = struct.pack("!BBHI", kind, code, 0, rest) + ip_header(form) + request
     message = wire.parse(form, packet, with_header=False)
-    assert message == wire.Message(7, 9, wire.data(COOKIE, 1, 16), words)
+    assert message == wire.Message(7, 9, wire.data(COOKIE, 1, 16), error)
+
+
+@given(count=st.integers(0, 2**48))
+def test_one_request_has_the_checksum_of_the_next_so_that_routers_keep_them_on_one_path(count: int) -> None:
+    def checksum(number: int) -> bytes:
+        return wire.echo_request(wire.V4, 7, number & 0xFFFF, wire.data(COOKIE, number, 56))[2:4]
+
+    assert checksum(count) == checksum(count & ~0xFFFF)
 
 
 def test_an_error_about_another_protocol_is_none_of_ours() -> None:
@@ -118,9 +130,9 @@ async def test_without_permission_it_is_said_which_is_lacking() -> None:
         raise PermissionError(1, "Operation not permitted")
 
     with pytest.raises(ObserverError) as caught:
-        icmp.open_pinger(socket.AF_INET, forbidden)
+        icmp_socket.open_socket(socket.AF_INET, forbidden)
     assert caught.value.reason == "no-permission"
-    assert icmp.lacking(["1", "0"]) == (
+    assert icmp_socket.lacking(["1", "0"]) == (
         "this agent may not send ICMP: give its service CAP_NET_RAW (AmbientCapabilities=CAP_NET_RAW), "
         "or put its group into the sysctl net.ipv4.ping_group_range (now 1 0)"
     )
@@ -131,4 +143,4 @@ async def test_a_host_without_ipv6_says_so() -> None:
         raise OSError(97, "Address family not supported by protocol")
 
     with pytest.raises(ObserverError, match="this host gives no ICMP socket: Address family not supported"):
-        icmp.open_pinger(socket.AF_INET6, missing)
+        icmp_socket.open_socket(socket.AF_INET6, missing)
