@@ -92,10 +92,9 @@ class Report(msgspec.Struct, array_like=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """The collector's answer: everything in the report is on its disk. ``plan`` is the version of the plan that this
-    agent should run; ``backlog_share`` the part of its link that the replay may take."""
+    """The collector's answer: everything in the report is on its disk, and may be deleted here. ``plan`` is the version
+    of the plan that this agent should run; ``backlog_share`` the part of its link that the replay may take."""
 
-    committed: int
     plan: str
     backlog_share: float = 0.5
 

@@ -99,8 +99,7 @@ class Centre:
         self.payload["reports"] += 1
         self.payload["values"] += len(report.columns.values)
         self.payload["bytes"] += len(body)
-        last = max(wire.sequence_numbers(report.columns), default=0)
-        return Response(msgspec.json.encode(wire.Receipt(last, self.plan.version)), media_type="application/json")
+        return Response(msgspec.json.encode(wire.Receipt(self.plan.version)), media_type="application/json")
 
     def not_ok(self) -> list[str]:
         """Jobs that did not end OK, in a sentence each: their cost is not that of a healthy node."""

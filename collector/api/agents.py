@@ -81,7 +81,7 @@ def agent_routes(office: Office, ingest: Ingest, clock: Clock) -> list[Route]:
                 return refuse(
                     413, "too-large", f"a report is at most {MAX_BODY} bytes: send fewer measurements at once"
                 )
-            committed = await ingest.take(agent, body, clock.now())
+            await ingest.take(agent, body, clock.now())
         except RefusedError as refused:
             return _json(refused.refusal, refused.status)
         except JournalError as error:
@@ -93,7 +93,7 @@ def agent_routes(office: Office, ingest: Ingest, clock: Clock) -> list[Route]:
         except ClientDisconnect:
             return Response(status_code=400)
         trouble = ""
-        return _json(wire.Receipt(committed, plan.version, BACKLOG_SHARE))
+        return _json(wire.Receipt(plan.version, BACKLOG_SHARE))
 
     async def plan(request: Request) -> Response:
         admitted = admit(request, 404)

@@ -156,7 +156,7 @@ class Receiver:
         self.arrived.append(Arrived(report.lane, report, rows))
         async with self.changed:
             self.changed.notify_all()
-        return Reply(200, msgspec.json.encode(Receipt(len(rows), self.plan.version, self.share)))
+        return Reply(200, msgspec.json.encode(Receipt(self.plan.version, self.share)))
 
 
 @contextlib.asynccontextmanager

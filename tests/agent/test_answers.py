@@ -19,7 +19,7 @@ def response(status: int, body: object = b"", **headers: str) -> Response:
 @pytest.mark.parametrize(
     ("status", "body", "verdict"),
     [
-        (200, Receipt(3, "v1", 0.25), Verdict.COMMITTED),
+        (200, Receipt("v1", 0.25), Verdict.COMMITTED),
         (200, b"OK", Verdict.LATER),
         (204, b"", Verdict.LATER),
         (302, b"", Verdict.LATER),
@@ -43,7 +43,7 @@ def test_every_answer_has_a_meaning(status: int, body: object, verdict: Verdict)
 
 
 def test_a_receipt_is_read() -> None:
-    assert answer_of(response(200, Receipt(3, "v1", 0.25)), NOW).receipt == Receipt(3, "v1", 0.25)
+    assert answer_of(response(200, Receipt("v1", 0.25)), NOW).receipt == Receipt("v1", 0.25)
 
 
 def test_the_operator_reads_what_the_collector_said() -> None:

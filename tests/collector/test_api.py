@@ -83,7 +83,7 @@ async def test_a_report_is_acknowledged_with_the_plan_to_run(site: Site) -> None
     sender = Sender()
     answer = await site.post(sender.body(sender.rows(2)))
     assert answer.status_code == 200
-    assert answer.json() == {"committed": 2, "plan": site.centre.scope.plans["d1"].version, "backlog_share": 0.5}
+    assert answer.json() == {"plan": site.centre.scope.plans["d1"].version, "backlog_share": 0.5}
 
 
 async def test_a_revoked_token_is_refused_at_once(site: Site) -> None:
@@ -147,7 +147,7 @@ async def test_a_journal_that_cannot_write_says_when_to_come_again(site: Site) -
     assert answer.headers["retry-after"] == "10"
     assert "free space on its disk" in answer.json()["detail"]
     site.centre.journal._db.execute("PRAGMA query_only = 0")
-    assert (await site.post(body)).json()["committed"] == 1
+    assert (await site.post(body)).status_code == 200
 
 
 async def test_agents_are_not_silent_because_our_disk_is_full(site: Site) -> None:
