@@ -34,7 +34,7 @@ import asyncio, sys
 from checks.stamp.reflector import open_reflector
 async def main():
     key = sys.argv[2].encode()
-    open_reflector("127.0.0.1", int(sys.argv[1]), lambda _: key, stateful=sys.argv[3] == "stateful")
+    open_reflector("127.0.0.1", int(sys.argv[1]), lambda *_: key, stateful=sys.argv[3] == "stateful")
     await asyncio.Event().wait()
 asyncio.run(main())
 """

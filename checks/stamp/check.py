@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import statistics
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -14,7 +15,7 @@ from checks.findings import Finding, conclude, level
 from checks.levels import Levels
 from checks.model import Metric, Outcome, State
 from checks.stamp.reflector import PORT
-from checks.stamp.sender import Run, Sending, send
+from checks.stamp.sender import Run, Sending, connected, send
 from checks.stamp.session import Loss, Summary, percentile, summarise
 
 _SHARE: Final = 0.9
@@ -53,30 +54,38 @@ class StampParams(Params, frozen=True):
 
 async def run(target: Target, params: StampParams, ctx: Context) -> Outcome:
     """Sends the packets, waits for what comes back, judges it."""
-    host, port = host_port(target.address, PORT)
-    address = await _address(host, params, ctx)
-    return judge(
-        f"[{host}]:{port}" if ":" in host else f"{host}:{port}", await fetch(address, port, params, ctx), params, ctx
-    )
+    place = await place_of(target.address, params, ctx)
+    return judge(str(place), await fetch(place, params, ctx), params, ctx)
 
 
-async def _address(host: str, params: StampParams, ctx: Context) -> Address:
-    """The first of a host's addresses that the source can speak to."""
+class Place(NamedTuple):
+    """Where a reflector is: its name, and what that means just now."""
+
+    host: str
+    address: Address
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+async def place_of(target: str, params: StampParams, ctx: Context) -> Place:
+    """The first of a target's addresses that the source can speak to. Raises CheckError."""
+    host, port = host_port(target, PORT)
     found = await ctx.resolve(host)
     if not params.source:
-        return found[0]
+        return Place(host, found[0], port)
     version = ipaddress.ip_address(params.source).version
     same = [address for address in found if address.version == version]
     if not same:
         raise ObserverError(
             "bad-params", f"check stamp: source {params.source} is IPv{version}, and {host} has no such address"
         )
-    return same[0]
+    return Place(host, same[0], port)
 
 
-async def fetch(address: Address, port: int, params: StampParams, ctx: Context) -> Run:
-    """Makes a run. Raises ObserverError when its time does not suffice or the source is not this host's, OSError when
-    nothing can be sent."""
+async def fetch(place: Place, params: StampParams, ctx: Context) -> Run:
+    """Makes a run. Raises ObserverError when its time does not suffice, and as :func:`open_socket`."""
     sending = (params.count - 1) * params.spacing
     waiting = min(params.wait, ctx.timeout * _SHARE - sending)
     if waiting <= 0:
@@ -85,10 +94,16 @@ async def fetch(address: Address, port: int, params: StampParams, ctx: Context) 
             f"check stamp: {params.count} packets {params.spacing:g} s apart do not fit into a deadline of "
             f"{ctx.timeout:g} s: send fewer, or give the job more time",
         )
+    with open_socket(place, params) as sock:
+        return await send(sock, Sending(params.count, params.spacing, waiting, params.key.encode()))
+
+
+def open_socket(place: Place, params: StampParams) -> socket.socket:
+    """A socket for a session. Raises ObserverError when the source is not this host's, OSError when there is no
+    route."""
     source = ipaddress.ip_address(params.source) if params.source else None
-    plan = Sending(params.count, params.spacing, waiting, params.key.encode(), source)
     try:
-        return await send(address, port, plan)
+        return connected(place.address, place.port, source)
     except OSError as error:
         if source is None or from_os_error(error, "").reason != "no-address":
             raise
@@ -99,7 +114,8 @@ async def fetch(address: Address, port: int, params: StampParams, ctx: Context) 
 
 def judge(place: str, taken: Run, params: StampParams, ctx: Context) -> Outcome:
     """The outcome of a run. Without any authentic reply the line is down, whatever the levels say."""
-    found = summarise(taken.sent, taken.replies, stateful=params.mode == "stateful")
+    stateful = params.mode == "stateful"
+    found = summarise(taken.sent, taken.replies, stateful=stateful, first=taken.first, since=taken.since)
     if not found.round_trips:
         return _down(place, taken, params)
     median = statistics.median(found.round_trips)

@@ -112,6 +112,11 @@ class SteadyClock:
         """The time."""
         return self.monotonic() + self.offset
 
+    @property
+    def apart(self) -> int:
+        """By how many ns the wall clock has been set since: ahead of this, or behind it."""
+        return self.wall() - self.now()
+
     def of(self, received: int | None) -> int:
         """The time of the kernel's time stamp of something just received; now, where that cannot be right."""
         age = self.wall() - received if received is not None else 0

@@ -26,6 +26,7 @@ _COVERED: Final = AUTHENTICATED_BYTES - _HMAC_BYTES
 # timestamp and the sender's sequence number, timestamp, error estimate and TTL. x must be zero.
 _SENT: Final = struct.Struct("!IQHH28x")
 _SENT_AUTHENTICATED: Final = struct.Struct("!I12xQHH68x")
+_SSID_AT: Final = 26
 _REFLECTED: Final = struct.Struct("!IQHHQIQH2xB3x")
 _REFLECTED_AUTHENTICATED: Final = struct.Struct("!I12xQHH4xQ8xI12xQH6xB15x")
 
@@ -72,6 +73,12 @@ def base_bytes(key: bytes) -> int:
     return AUTHENTICATED_BYTES if key else UNAUTHENTICATED_BYTES
 
 
+def ssid_of(data: bytes) -> int:
+    """The Session Identifier where a Session-Sender's authenticated packet has it, before anything is proven; 0 when
+    the packet is too short to be one."""
+    return int.from_bytes(data[_SSID_AT : _SSID_AT + 2]) if len(data) >= AUTHENTICATED_BYTES else 0
+
+
 def write_sent(packet: Sent, key: bytes = b"") -> bytes:
     """The bytes of a Session-Sender's packet; authenticated with a key."""
     form = _SENT_AUTHENTICATED if key else _SENT
@@ -107,7 +114,7 @@ def read_reflected(data: bytes, key: bytes = b"") -> Reflected:
     return Reflected(*(_REFLECTED_AUTHENTICATED if key else _REFLECTED).unpack_from(data))
 
 
-@functools.lru_cache(1024)
+@functools.lru_cache(16_384)
 def _begun(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
     """The inner and the outer hash of a key's HMAC, its padded key taken in (RFC 2104, section 4): a third of the work
     of each packet, done once."""

@@ -17,7 +17,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from checks.stamp.datagram import Datagram, receive, tell_local_address, udp_socket
-from checks.stamp.packet import ForgedError, Reflected, Sent, TruncatedError, base_bytes, read_sent, write_reflected
+from checks.stamp.life import Life
+from checks.stamp.packet import (
+    ForgedError,
+    Reflected,
+    Sent,
+    TruncatedError,
+    base_bytes,
+    read_sent,
+    ssid_of,
+    write_reflected,
+)
 from checks.stamp.table import FullError, ReplayedError, SessionTable
 from checks.stamp.timestamp import estimate_of, ntp
 
@@ -31,16 +41,20 @@ follows an outer source, so we do not say that it does."""
 _AT_ONCE: Final = 64
 """Packets that are answered before the rest of the process has its turn."""
 
+_AT_MOST: Final = 4096
+"""Packets that are answered while somebody waits for it: more than the buffer holds."""
+
 _BUFFER_BYTES: Final = 1 << 20
 """Asked of the kernel: some thousand packets that wait while the process is busy."""
 
-KeyOf = Callable[[str], bytes | None]
-"""The key of a source address; empty when it speaks unauthenticated, None when it is not known."""
+KeyOf = Callable[[str, int], bytes | None]
+"""The key of a source address and a Session Identifier, which is not proven yet; empty when they speak unauthenticated,
+None when they are not known."""
 
 
 @dataclasses.dataclass
 class Counters:
-    """What became of the packets: ``unknown`` are of sources without a key, ``full`` of new sessions beyond the bound,
+    """What became of the packets: ``unknown`` are of senders without a key, ``full`` of new sessions beyond the bound,
     ``looped`` of another reflector; ``unsent`` are answers that the system would not send."""
 
     reflected: int = 0
@@ -56,7 +70,7 @@ class Counters:
 class Reflector:
     """Answers on a bound UDP socket, which it owns, within the running event loop. Get one from
     :func:`open_reflector`. It counts in ``counters``. Of the sessions of a stateful one ``most`` are remembered, each
-    for ``idle`` s."""
+    for ``idle`` s. ``life`` is told of what it answers, and keeps what was recorded from beginning a session."""
 
     def __init__(
         self,
@@ -64,6 +78,7 @@ class Reflector:
         key_of: KeyOf,
         *,
         counters: Counters | None = None,
+        life: Life | None = None,
         stateful: bool = True,
         most: int = 65_536,
         idle: float = 900.0,
@@ -74,10 +89,11 @@ class Reflector:
         self.address: tuple[Any, ...] = sock.getsockname()
         self._sock = sock
         self._key_of = key_of
+        self._life = life
         self._table = SessionTable(most, idle) if stateful else None
         self._wall = wall
         self._monotonic = monotonic
-        asyncio.get_running_loop().add_reader(sock, self._readable)
+        asyncio.get_running_loop().add_reader(sock, self.answer_some)
 
     @property
     def sessions(self) -> int:
@@ -89,17 +105,26 @@ class Reflector:
         asyncio.get_running_loop().remove_reader(self._sock)
         self._sock.close()
 
-    def _readable(self) -> None:
+    def answer_all(self) -> None:
+        """Answers whatever waits, for a caller who is to judge by what has come; some at least when that is without
+        end."""
+        for _ in range(_AT_MOST // _AT_ONCE):
+            if self.answer_some():
+                return
+
+    def answer_some(self) -> bool:
+        """Answers the next packets; whether those were all that waited."""
         for _ in range(_AT_ONCE):
             try:
                 datagram = receive(self._sock)
             except BlockingIOError:
-                return
+                return True
             except OSError:
                 continue  # an ICMP error for an answer whose sender is gone; reading it clears it
             packet = self.answer(datagram)
             if packet is not None:
                 self._send(packet, datagram)
+        return False
 
     def _send(self, packet: bytes, datagram: Datagram) -> None:
         try:
@@ -119,7 +144,7 @@ class Reflector:
         if port == self.address[1]:
             counters.looped += 1
             return None
-        key = self._key_of(host)
+        key = self._key_of(host, ssid_of(datagram.data))
         if key is None:
             counters.unknown += 1
             return None
@@ -137,13 +162,21 @@ class Reflector:
         except FullError:
             counters.full += 1
         else:
+            if self._life is not None:
+                self._life.take(packet.ssid, packet.timestamp)
             return self._reflect(packet, number, datagram, key)
         return None
 
     def _number(self, packet: Sent, host: str, port: int) -> int:
         if self._table is None:
             return packet.sequence
-        return self._table.count((host, port, packet.ssid), packet.sequence, packet.timestamp, self._monotonic())
+        return self._table.count(
+            (host, port, packet.ssid),
+            packet.sequence,
+            packet.timestamp,
+            self._monotonic(),
+            may_begin=self._life is None or self._life.is_new(packet.ssid, packet.timestamp),
+        )
 
     def _reflect(self, packet: Sent, number: int, datagram: Datagram, key: bytes) -> bytes:
         now = self._wall()
@@ -169,6 +202,7 @@ def open_reflector(
     key_of: KeyOf,
     *,
     counters: Counters | None = None,
+    life: Life | None = None,
     stateful: bool = True,
     most: int = 65_536,
 ) -> Reflector:
@@ -181,7 +215,7 @@ def open_reflector(
         if address[0] in ("0.0.0.0", "::"):  # noqa: S104 - a comparison, not an address to bind to
             tell_local_address(sock)
         sock.bind(address)
-        return Reflector(sock, key_of, counters=counters, stateful=stateful, most=most)
+        return Reflector(sock, key_of, counters=counters, life=life, stateful=stateful, most=most)
     except BaseException:
         sock.close()
         raise

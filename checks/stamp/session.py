@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -41,6 +42,18 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
         return (self.received - self.sent + self.reflected - self.returned) / 2
 
 
+class Mark(NamedTuple):
+    """A packet that came back before a run began, by the numbers that it had there and back: from it the reflector's
+    count goes on."""
+
+    sequence: int
+    reflector_sequence: int
+
+
+BEGIN = Mark(-1, -1)
+"""Of a run that its session begins with."""
+
+
 class Loss(msgspec.Struct, frozen=True):
     """So many lost of so many."""
 
@@ -57,7 +70,8 @@ class Summary(msgspec.Struct, frozen=True):
     """A run in numbers. Times are seconds.
 
     ``forward`` and ``backward`` are None when the direction cannot be told. Both leave out what was sent after the
-    last packet that came back: there nothing tells them apart, so it counts in ``loss`` alone. ``round_trips`` are in
+    last packet that came back: there nothing tells them apart, so it counts in ``loss`` alone, and in the directions of
+    the next run of the session. ``round_trips`` are in
     ascending order. ``offset`` is the reflector's clock less ours, of the fastest round trip; half of that is its
     ``uncertainty``, whatever the two ways took. ``reordered`` are those that came after a later one (RFC 4737).
     """
@@ -74,14 +88,16 @@ class Summary(msgspec.Struct, frozen=True):
     reordered: int
 
 
-def summarise(sent: int, replies: Sequence[Reply], *, stateful: bool) -> Summary:
-    """The numbers of a run of packets 0 to ``sent`` - 1, from the replies in the order of their arrival."""
-    first: dict[int, Reply] = {}
+def summarise(sent: int, replies: Sequence[Reply], *, stateful: bool, first: int = 0, since: Mark = BEGIN) -> Summary:
+    """The numbers of a run of ``sent`` packets from number ``first`` on, from the replies in the order of their
+    arrival. ``since`` is the last packet before them that came back."""
+    by_number: dict[int, Reply] = {}
     for reply in replies:
-        first.setdefault(reply.sequence, reply)
-    kept = list(first.values())
+        by_number.setdefault(reply.sequence, reply)
+    kept = list(by_number.values())
     fastest = min(kept, key=lambda reply: reply.round_trip, default=None)
-    forward, backward = _directions(sent, replies) if stateful and kept else (None, None)
+    known = stateful and bool(kept)
+    forward, backward = _directions(first + sent - since.sequence - 1, replies, since) if known else (None, None)
     return Summary(
         loss=Loss(sent - len(kept), sent),
         forward=forward,
@@ -96,13 +112,15 @@ def summarise(sent: int, replies: Sequence[Reply], *, stateful: bool) -> Summary
     )
 
 
-def _directions(sent: int, replies: Sequence[Reply]) -> tuple[Loss | None, Loss | None]:
-    """Loss there and back, up to the last packet that is known to have arrived. None when the reflector's numbers are
-    not those of one session that began with ours."""
+def _directions(sent: int, replies: Sequence[Reply], since: Mark) -> tuple[Loss | None, Loss | None]:
+    """Loss there and back of the ``sent`` packets after a mark, up to the last that is known to have arrived. None when
+    the reflector's numbers are not those of one session that began with ours."""
     owner: dict[int, int] = {}
     for reply in replies:
-        if owner.setdefault(reply.reflector_sequence, reply.sequence) != reply.sequence:
-            return None, None  # one number for two packets: the reflector began anew
+        number = reply.reflector_sequence - since.reflector_sequence - 1
+        ours = reply.sequence - since.sequence - 1
+        if number < 0 or owner.setdefault(number, ours) != ours:
+            return None, None  # it counts from 0 again, or one number for two packets: the reflector began anew
     reflected = max(owner) + 1
     repeated = len(owner) - len(set(owner.values()))  # a reflector that answers duplicates counts them too
     arrived = reflected - repeated

@@ -11,11 +11,12 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final
 
+from checks.stamp.timestamp import is_later
+
 _WINDOW: Final = 1024
 """Sequence numbers behind the highest that are told apart; older ones count as seen (as RFC 4303, section 3.4.3)."""
 
 _SEEN_BITS: Final = (1 << _WINDOW) - 1
-_HALF: Final = 1 << 63
 
 
 class ReplayedError(Exception):
@@ -51,11 +52,14 @@ class SessionTable:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def count(self, key: Hashable, sequence: int, timestamp: int, now: float) -> int:
+    def count(self, key: Hashable, sequence: int, timestamp: int, now: float, *, may_begin: bool = True) -> int:
         """The reflector's sequence number for a sender's packet with these 32-bit sequence number and 64-bit
-        timestamp, at ``now`` in seconds of a monotonic clock. Raises ReplayedError or FullError."""
+        timestamp, at ``now`` in seconds of a monotonic clock. One that would begin a session and may not is a replay
+        too. Raises ReplayedError or FullError."""
         session = self._sessions.get(key)
         if session is None or now - session.used > self._idle or not _take(session, sequence, timestamp):
+            if not may_begin:
+                raise ReplayedError
             session = self._begin(key, sequence, timestamp, now)
         session.used = now
         self._sessions.move_to_end(key)
@@ -81,7 +85,7 @@ class SessionTable:
 
 def _take(session: _Session, sequence: int, timestamp: int) -> bool:
     """Marks a packet as seen. False when it begins a new session; raises ReplayedError when it was seen before."""
-    later = 0 < (timestamp - session.newest) % (1 << 64) < _HALF
+    later = is_later(timestamp, session.newest)
     ahead = sequence - session.highest
     if ahead > 0:
         session.seen = (session.seen << min(ahead, _WINDOW) | 1) & _SEEN_BITS

@@ -73,6 +73,11 @@ def ptp(unix: int) -> int:
     return ((seconds + _TAI_MINUS_UTC) % _ERA) << 32 | rest
 
 
+def is_later(stamp: int, than: int) -> bool:
+    """Whether a 64-bit timestamp is later than another of the same form: by less than half an era, 68 years."""
+    return 0 < (stamp - than) % (1 << 64) < 1 << 63
+
+
 def unix_of(stamp: int, packed: int, near: int) -> int:
     """The time of a 64-bit timestamp with this Error Estimate field, of the era that is closest to ``near``."""
     seconds, rest = stamp >> 32, stamp & 0xFFFF_FFFF

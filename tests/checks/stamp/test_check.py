@@ -33,7 +33,7 @@ def values_of(outcome: Outcome) -> dict[str, float]:
 
 @pytest.fixture
 async def reflector() -> AsyncIterator[Reflector]:
-    one = open_reflector("127.0.0.1", 0, lambda _: KEY.encode())
+    one = open_reflector("127.0.0.1", 0, lambda *_: KEY.encode())
     yield one
     one.close()
 
@@ -131,7 +131,7 @@ async def test_where_no_reflector_listens_it_is_refused_and_proves_nothing() -> 
 async def test_packets_leave_from_the_source_that_was_asked_for() -> None:
     seen: list[str] = []
 
-    def key_of(host: str) -> bytes:
+    def key_of(host: str, _: int) -> bytes:
         seen.append(host)
         return b""
 

@@ -25,7 +25,7 @@ REFLECTOR = """
 import asyncio, sys
 from checks.stamp.reflector import open_reflector
 async def main():
-    open_reflector("0.0.0.0", 862, lambda _: sys.argv[1].encode())
+    open_reflector("0.0.0.0", 862, lambda *_: sys.argv[1].encode())
     print("ready", flush=True)
     await asyncio.Event().wait()
 asyncio.run(main())

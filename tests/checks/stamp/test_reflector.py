@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks.stamp.datagram import Datagram
+from checks.stamp.life import Life
 from checks.stamp.packet import Sent, read_reflected, write_sent
 from checks.stamp.reflector import Counters, KeyOf, Reflector, open_reflector
-from checks.stamp.sender import Sending, send
+from checks.stamp.sender import Sending, connected, send
 from checks.stamp.session import summarise
 from checks.stamp.timestamp import ntp, unix_of
 
@@ -22,14 +23,19 @@ HERE = ipaddress.ip_address("127.0.0.1")
 
 
 def everybody(key: bytes) -> KeyOf:
-    return lambda _: key
+    return lambda *_: key
 
 
 @contextlib.asynccontextmanager
 async def reflecting(
-    key_of: KeyOf, host: str = "127.0.0.1", *, stateful: bool = True, most: int = 100
+    key_of: KeyOf,
+    host: str = "127.0.0.1",
+    *,
+    stateful: bool = True,
+    most: int = 100,
+    life: Life | None = None,
 ) -> AsyncIterator[Reflector]:
-    reflector = open_reflector(host, 0, key_of, stateful=stateful, most=most)
+    reflector = open_reflector(host, 0, key_of, stateful=stateful, most=most, life=life)
     try:
         yield reflector
     finally:
@@ -107,7 +113,7 @@ async def test_forged_truncated_and_replayed_packets_are_counted_and_dropped(cli
 
 
 async def test_a_source_without_a_key_is_unknown(client: socket.socket) -> None:
-    async with reflecting({"127.0.0.3": KEY}.get) as reflector:
+    async with reflecting(lambda host, _: {"127.0.0.3": KEY}.get(host)) as reflector:
         client.sendto(write_sent(Sent(0, 0, 1), KEY), ("127.0.0.1", reflector.address[1]))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
             other.bind(("127.0.0.3", 0))
@@ -122,7 +128,7 @@ async def test_each_source_has_its_own_key(client: socket.socket) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.2", 0))
         other.setblocking(False)
-        async with reflecting(keys.get) as reflector:
+        async with reflecting(lambda host, _: keys.get(host)) as reflector:
             read_reflected(await exchange(client, reflector, write_sent(Sent(0, 0, 1), KEY)), KEY)
             packet = write_sent(Sent(0, 0, 1), b"another")
             read_reflected(await exchange(other, reflector, packet), b"another")
@@ -161,7 +167,8 @@ async def test_one_bound_to_every_address_answers_from_the_one_that_was_asked(cl
 @pytest.mark.parametrize("host", ["::1", "::"])
 async def test_ipv6_is_reflected_too(host: str) -> None:
     async with reflecting(everybody(KEY), host) as reflector:
-        run = await send(ipaddress.ip_address("::1"), reflector.address[1], Sending(3, 0.001, 5.0, KEY))
+        with connected(ipaddress.ip_address("::1"), reflector.address[1], None) as sock:
+            run = await send(sock, Sending(3, 0.001, 5.0, KEY))
 
     assert summarise(run.sent, run.replies, stateful=True).loss.percent == 0
     assert {reply.ttl for reply in run.replies} == {255}
@@ -187,7 +194,8 @@ async def test_a_sender_drops_what_is_no_answer_of_its_reflector() -> None:
                     far.sendto(wrong, source)
 
             task = asyncio.create_task(mislead())
-            run = await send(HERE, far.getsockname()[1], Sending(1, 0.1, 5.0, KEY))
+            with connected(HERE, far.getsockname()[1], None) as sock:
+                run = await send(sock, Sending(1, 0.1, 5.0, KEY))
             await task
 
     assert (run.truncated, run.forged, run.foreign, len(run.replies)) == (1, 1, 1, 1)
@@ -208,3 +216,51 @@ async def test_any_bytes_are_answered_or_counted() -> None:
 
         anything()
         by_mode[1].close()
+
+
+async def test_each_session_identifier_has_its_own_key(client: socket.socket) -> None:
+    keys = {5: b"a's", 6: b"b's"}
+    async with reflecting(lambda _, ssid: keys.get(ssid)) as reflector:
+        port = reflector.address[1]
+        for ssid, key in ((5, b"b's"), (6, b"a's"), (7, b"a's")):
+            client.sendto(write_sent(Sent(0, 1, 1, ssid), key), ("127.0.0.1", port))
+        for ssid, key in keys.items():
+            answer = await exchange(client, reflector, write_sent(Sent(1, 1, 1, ssid), key))
+            assert read_reflected(answer, key).ssid == ssid
+
+    assert reflector.counters == Counters(reflected=2, forged=2, unknown=1)
+
+
+async def test_what_was_recorded_begins_no_session_from_another_port_nor_at_a_reflector_started_anew(
+    client: socket.socket,
+) -> None:
+    heard: list[int] = []
+    before = Life(heard.append)
+    async with reflecting(everybody(KEY), life=before) as reflector:
+        recorded = [write_sent(Sent(n, 100 + n, 1, 5), KEY) for n in range(3)]
+        for packet in recorded:
+            await exchange(client, reflector, packet)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            for packet in recorded:
+                other.sendto(packet, ("127.0.0.1", reflector.address[1]))
+            await exchange(client, reflector, write_sent(Sent(3, 103, 1, 5), KEY))
+    assert heard == [5] * 4
+    assert reflector.counters == Counters(reflected=4, replayed=3)
+
+    after = Life(heard.append, before.newest)
+    async with reflecting(everybody(KEY), life=after) as reflector:
+        for packet in recorded:
+            client.sendto(packet, ("127.0.0.1", reflector.address[1]))
+        await exchange(client, reflector, write_sent(Sent(4, 104, 1, 5), KEY))
+    assert heard == [5] * 5
+    assert reflector.counters == Counters(reflected=1, replayed=3)
+
+
+async def test_whoever_is_about_to_judge_can_have_all_answered_that_waits(client: socket.socket) -> None:
+    async with reflecting(everybody(KEY)) as reflector:
+        for n in range(200):
+            client.sendto(write_sent(Sent(n, n, 1, 5), KEY), ("127.0.0.1", reflector.address[1]))
+
+        reflector.answer_all()
+
+    assert reflector.counters == Counters(reflected=200)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.stamp.session import Loss, Reply, jitter, percentile, summarise
+from checks.stamp.session import BEGIN, Loss, Mark, Reply, Summary, jitter, percentile, summarise
 
 MS = 1_000_000
 START = 1_700_000_000_000 * MS
@@ -162,3 +162,42 @@ def test_whatever_a_reflector_says_the_sums_hold(replies: list[Reply], stateful:
     assert 0 <= found.loss.lost <= 10
     for way in (found.forward, found.backward):
         assert way is None or 0 <= way.lost <= way.of
+
+
+WAYS = st.sampled_from(["passes", "lost there", "lost back"])
+
+
+def windows(fates: list[str], size: int) -> list[Summary]:
+    """A session's packets with these fates, in runs of so many."""
+    found, reflected, since = [], 0, BEGIN
+    for first in range(0, len(fates), size):
+        replies = []
+        for number, fate in enumerate(fates[first : first + size], first):
+            if fate == "passes":
+                replies.append(reply(number, reflected))
+            reflected += fate != "lost there"
+        sent = min(size, len(fates) - first)
+        found.append(summarise(sent, replies, stateful=True, first=first, since=since))
+        if replies:
+            since = Mark(replies[-1].sequence, replies[-1].reflector_sequence)
+    return found
+
+
+@given(st.lists(WAYS, max_size=40), st.integers(1, 12))
+def test_the_runs_of_a_session_lose_together_what_it_loses_in_each_direction(fates: list[str], size: int) -> None:
+    fates = [*fates, "passes"]
+    (whole,) = windows(fates, len(fates))
+    parts = windows(fates, size)
+
+    for way in ("forward", "backward"):
+        known = [loss for part in parts if (loss := getattr(part, way)) is not None]
+        assert Loss(sum(one.lost for one in known), sum(one.of for one in known)) == getattr(whole, way)
+    assert (
+        sum(part.loss.lost for part in parts) == whole.loss.lost == fates.count("lost there") + fates.count("lost back")
+    )
+
+
+def test_a_reflector_that_counts_anew_between_two_runs_leaves_the_direction_open() -> None:
+    found = summarise(2, [reply(30, 0), reply(31, 1)], stateful=True, first=30, since=Mark(29, 29))
+
+    assert (found.loss, found.forward, found.backward) == (Loss(0, 2), None, None)
