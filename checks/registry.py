@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from checks import host, http, ping, tcp, tls
+from checks import host, http, ping, tcp
 from checks.contract import AnyCheck
 from checks.dhcp.check import CHECK as DHCP
 from checks.errors import ObserverError
 from checks.snmp.check import CHECK as SNMP
 from checks.stamp.check import CHECK as STAMP
+from checks.tls.check import CHECK as TLS
 
 CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
     {
@@ -23,7 +24,7 @@ CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
         "snmp": SNMP,
         "stamp": STAMP,
         "tcp": tcp.CHECK,
-        "tls": tls.CHECK,
+        "tls": TLS,
     }
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+import warnings
 from pathlib import Path
 
 from checks.errors import ObserverError
@@ -37,4 +38,29 @@ def accepting() -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context
+
+
+_VERSIONS = {
+    "TLSv1": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
+@functools.lru_cache(maxsize=len(_VERSIONS))
+def accepting_below(version: str) -> ssl.SSLContext | None:
+    """A context that accepts whatever the server shows, but only versions older than this one ("TLSv1.2"); None when
+    there is none."""
+    older = [known for known in _VERSIONS.values() if known < _VERSIONS[version]]
+    if not older:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that they are old is what is asked
+        context.minimum_version, context.maximum_version = older[0], older[-1]
     return context

@@ -20,6 +20,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--captures", type=Path, metavar="DIR", help="a folder of DHCP captures with a manifest.csv to read instead"
     )
+    parser.addoption("--limbo", type=Path, metavar="FILE", help="x509-limbo cases (JSON) to judge instead")
+    parser.addoption(
+        "--chains", type=Path, metavar="DIR", help="a folder of PEM chains with a manifest_pem.csv to read instead"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

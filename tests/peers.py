@@ -39,6 +39,13 @@ DEBIAN = {
     "swanctl": "strongswan-swanctl",
     "openvpn": "openvpn",
     "/usr/lib/nagios/plugins/check_dhcp": "monitoring-plugins-basic",
+    "/usr/lib/nagios/plugins/check_http": "monitoring-plugins-basic",
+    "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
+    "dovecot": "dovecot-imapd dovecot-pop3d dovecot-submissiond",
+    "slapd": "slapd",
+    "vsftpd": "vsftpd",
+    "/usr/lib/postgresql/bin/postgres": "postgresql",
+    "openssl": "openssl",
     "systemd-nspawn": "systemd-container",
     "systemd-analyze": "systemd",
 }

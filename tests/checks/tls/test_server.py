@@ -3,37 +3,28 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from checks import tls
-from checks.certificates import matches, parse, path
-from checks.contract import Context, SystemClock, Target, params_of
+from checks.contract import Context
 from checks.errors import ObserverError, TargetError
 from checks.model import Outcome, State
-from checks.tls import Shown, TlsParams
+from checks.tls import child
+from tests.checks.tls.looking import FAR, NAME, NOW, START, FixedClock, context, look
 from tests.nginx import nginx
 from tests.peers import free_port
 from tests.pki import DAY, Issued, issue
 
-NAME = "portal.bk.example"
-NOW = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
-START = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
-
-
-class FixedClock(SystemClock):
-    """A clock that shows NOW."""
-
-    def now(self) -> int:
-        return int(NOW.timestamp() * 1000)
-
-
-def context(clock: SystemClock | None = None) -> Context:
-    return Context(clock or FixedClock(), 10.0, {})
+OLD = (
+    "ssl_protocols TLSv1 TLSv1.1 TLSv1.2; ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0;"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,23 +35,21 @@ class Province:
     ca_file: str
     leaves: dict[str, Issued]
 
-    async def check(self, kind: str, clock: SystemClock | None = None, **params: object) -> Outcome:
+    async def check(self, kind: str, ctx: Context | None = None, **params: Any) -> Outcome:
         values = {"server_name": NAME, "ca_file": self.ca_file, **params}
-        target = Target("centre", f"127.0.0.1:{self.ports[kind]}")
-        return await tls.run(target, params_of(tls.CHECK, values), context(clock))
+        return await look(f"127.0.0.1:{self.ports[kind]}", ctx, **values)
 
 
 @pytest.fixture(scope="module")
 def province(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Province]:
     folder = tmp_path_factory.mktemp("tls")
-    far = datetime.datetime(2090, 1, 1, tzinfo=datetime.UTC)
-    root = issue("BK Root CA", authority=True, start=START, end=far)
-    middle = issue("BK Intermediate CA", authority=True, by=root, start=START, end=far)
-    stranger = issue("Other Root CA", authority=True, start=START, end=far)
+    root = issue("BK Root CA", authority=True, start=START, end=FAR)
+    middle = issue("BK Intermediate CA", authority=True, by=root, start=START, end=FAR)
+    stranger = issue("Other Root CA", authority=True, start=START, end=FAR)
     past = datetime.datetime(2026, 1, 2, 8, tzinfo=datetime.UTC)
     old = issue("BK Old CA", authority=True, by=root, start=START, end=past)
 
-    def leaf(by: Issued | None, name: str = NAME, end: datetime.datetime = far) -> Issued:
+    def leaf(by: Issued | None, name: str = NAME, end: datetime.datetime = FAR) -> Issued:
         return issue(name, name, by=by, start=START, end=end)
 
     chains: dict[str, tuple[Issued, ...]] = {
@@ -72,13 +61,16 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Province]:
         "stranger": (leaf(stranger), stranger),
         "expired-authority": (leaf(old), old),
         "spare": (leaf(middle), middle, old),
+        "old": (leaf(middle), middle),
+        "idn": (leaf(middle, "xn--bckn-7q5apd.example"), middle),
     }
     ports = {kind: free_port() for kind in chains}
     servers = []
     for kind, chain in chains.items():
         certificate, key = chain[0].write(folder, kind, chain[1:])
+        how = "ssl_protocols TLSv1.2 TLSv1.3;" if kind != "old" else OLD
         files = f"ssl_certificate {certificate}; ssl_certificate_key {key};"
-        servers.append(f"server {{ listen 127.0.0.1:{ports[kind]} ssl; ssl_protocols TLSv1.2 TLSv1.3; {files} }}")
+        servers.append(f"server {{ listen 127.0.0.1:{ports[kind]} ssl; {how} {files} }}")
     ca_file = folder / "ca.pem"
     ca_file.write_bytes(root.pem)
     with nginx(folder, servers, list(ports.values())):
@@ -91,16 +83,31 @@ async def test_a_good_certificate_is_good_and_every_certificate_of_the_chain_is_
     leaf = province.leaves["good"]
     assert outcome.summary == "portal.bk.example: the certificate is good until 2090-01-01"
     assert (outcome.state, outcome.reason, outcome.answered) == (State.OK, "", True)
-    days = {metric.instance[:-9]: metric for metric in outcome.metrics if metric.unit == "d"}
-    assert list(days) == [NAME, "BK Intermediate CA", "BK Root CA"]
-    assert days[NAME].instance == f"{NAME} {leaf.fingerprint[:8]}"
-    assert days[NAME].value == pytest.approx((datetime.datetime(2090, 1, 1, tzinfo=datetime.UTC) - NOW) / DAY)
+    left = (FAR - NOW) / DAY
+    days = [(metric.name, metric.instance, metric.value) for metric in outcome.metrics if metric.unit == "d"]
+    assert [(name, instance.rpartition(" ")[0]) for name, instance, _ in days] == [
+        ("tls.chain.days_left", ""),
+        ("tls.sent.days_left", ""),
+        ("tls.certificate.days_left", NAME),
+        ("tls.certificate.days_left", "BK Intermediate CA"),
+        ("tls.certificate.days_left", "BK Root CA"),
+    ]
+    assert days[2][1] == f"{NAME} {leaf.fingerprint[:8]}"
+    assert [value for _, _, value in days] == pytest.approx([left] * 5)
+    key = leaf.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     assert outcome.facts == {
         "fingerprint": leaf.fingerprint,
         "subject": NAME,
         "issuer": "BK Intermediate CA",
         "serial": f"{leaf.certificate.serial_number:x}",
+        "names": NAME,
+        "key": "EC 256",
+        "key_id": hashlib.sha256(key).hexdigest(),
+        "signature": "sha256",
+        "expires": "2090-01-01",
+        "expires_within": "",
         "protocol": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
     }
 
 
@@ -133,8 +140,8 @@ async def test_a_good_certificate_is_good_and_every_certificate_of_the_chain_is_
             "missing",
             "untrusted",
             (
-                "portal.bk.example: the server does not send the certificate of 'BK Intermediate CA', which signed "
-                "'portal.bk.example', and this agent does not know it: add the intermediate certificate on the server, "
+                "portal.bk.example: the certificate of 'BK Intermediate CA', which signed 'portal.bk.example', is not "
+                "on the server, and this agent does not know it: add the intermediate certificate on the server, "
                 "or that authority to ca_file"
             ),
         ),
@@ -189,60 +196,58 @@ async def test_a_self_signed_certificate_given_as_ca_file_is_trusted(province: P
 
 
 @pytest.mark.peer
-async def test_a_run_after_a_good_one_costs_one_handshake_again(province: Province) -> None:
-    params = params_of(tls.CHECK, {"server_name": NAME, "ca_file": province.ca_file})
-    ctx = context()
-    for _ in range(2):
-        _, shown = await tls.fetch("127.0.0.1", province.ports["good"], NAME, params, ctx)
-        assert (len(shown.sent), len(shown.used), shown.problem) == (2, 3, "")
+async def test_what_has_not_changed_is_not_examined_again(province: Province, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FixedClock()
+    ctx = context(clock)
+    first = await province.check("good", ctx)
+    with monkeypatch.context() as broken:
+        broken.setattr(child, "_ARGV", ("/bin/false",))
+        assert (await province.check("good", ctx)).facts == first.facts
+        with pytest.raises(ObserverError, match="ended without an answer"):
+            await province.check("expired", ctx)  # another certificate
+    clock.at = FAR + DAY  # a validity has ended
+    monkeypatch.setattr(child, "_ARGV", ("/bin/false",))
+    with pytest.raises(ObserverError, match="ended without an answer"):
+        await province.check("good", ctx)
 
 
-def shown(*chain: Issued, problem: str = "") -> Shown:
-    return Shown("TLSv1.3", parse(one.der for one in chain), problem=problem)
+@pytest.mark.peer
+async def test_a_name_in_vietnamese_is_matched_as_certificates_write_it(province: Province) -> None:
+    assert (await province.check("idn", server_name="bắckạn.example")).state is State.OK
+    assert (await province.check("good", server_name="bắckạn.example")).reason == "hostname"
 
 
-@pytest.mark.parametrize(
-    ("left", "state", "summary"),
-    [
-        (31, State.OK, "portal.bk.example: the certificate is good until 2026-12-24"),
-        (
-            30,
-            State.WARN,
-            "portal.bk.example: the certificate expires on 2026-12-23 (30 days left): renew it on the server",
-        ),
-        (
-            1,
-            State.CRIT,
-            "portal.bk.example: the certificate expires on 2026-11-24 (1 day left): renew it on the server",
-        ),
-    ],
-)
-def test_a_certificate_that_ends_soon_warns_in_time(left: int, state: State, summary: str) -> None:
-    leaf = issue(NAME, NAME, start=START, end=NOW + left * DAY)
-    outcome = tls.judge(NAME, shown(leaf), TlsParams(), context())
-    assert (outcome.state, outcome.summary) == (state, summary)
-    assert outcome.reason == ("expires-soon" if state is not State.OK else "")
-
-
-def test_a_certificate_of_the_future_points_at_the_clocks() -> None:
-    leaf = issue(NAME, NAME, start=NOW + 2 * DAY, end=NOW + 400 * DAY)
-    outcome = tls.judge(NAME, shown(leaf), TlsParams(), context())
-    assert (outcome.state, outcome.reason) == (State.CRIT, "not-yet-valid")
+@pytest.mark.peer
+async def test_a_server_that_takes_old_protocols_is_found_when_asked(province: Province) -> None:
+    assert (await province.check("old")).state is State.OK
+    outcome = await province.check("old", refuse_older=True)
+    assert (outcome.state, outcome.reason) == (State.WARN, "old-protocol")
     assert outcome.summary == (
-        "portal.bk.example: the certificate is valid only from 2026-11-25: "
-        "compare the clocks of the server and this agent"
+        "portal.bk.example: the server also takes TLSv1.1: switch off what is older than TLSv1.2"
+    )
+    assert (await province.check("good", refuse_older=True)).state is State.OK
+
+
+@pytest.mark.peer
+async def test_a_floor_of_protocol_and_cipher_can_be_raised(province: Province) -> None:
+    outcome = await province.check("old", min_version="TLSv1.3", min_bits=256)
+    assert outcome.summary == (
+        "portal.bk.example: the server speaks only TLSv1.2: switch on TLSv1.3 or newer; "
+        "the server chose the cipher ECDHE-ECDSA-AES128-GCM-SHA256 of 128 bits: switch on stronger ones"
     )
 
 
-def test_several_faults_are_all_told() -> None:
-    leaf = issue("x", "x.example", start=START, end=NOW - DAY)
-    outcome = tls.judge(NAME, shown(leaf, problem="the chain is not valid (CA md too weak)"), TlsParams(), context())
-    assert outcome.reason == "expired"
-    assert outcome.summary == (
-        "portal.bk.example: the certificate expired on 2026-11-22 (1 day ago): renew it on the server; "
-        "the certificate is for x.example, not for this name: install the right one, or correct server_name; "
-        "the chain is not valid (CA md too weak)"
-    )
+@pytest.mark.peer
+async def test_strict_clients_object_to_what_others_take(province: Province) -> None:
+    """Our test authorities do not say what their keys are for, as those that ``openssl req -x509`` makes do not."""
+    outcome = await province.check("good", strict=True)
+    assert (outcome.state, outcome.reason) == (State.WARN, "nonconforming")
+    assert "keyUsage" in outcome.summary
+
+
+def test_the_daemon_never_loads_the_library_of_certificates() -> None:
+    loaded = "import sys, agent.daemon, checks.registry; sys.exit('cryptography' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded], check=False, cwd=Path(__file__).parents[3]).returncode == 0
 
 
 @pytest.mark.parametrize("verify", [True, False])
@@ -257,7 +262,7 @@ async def test_a_port_without_tls_says_so(verify: bool) -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(TargetError) as caught:
-            await tls.run(Target("n", f"127.0.0.1:{port}"), TlsParams(verify=verify), context())
+            await look(f"127.0.0.1:{port}", verify=verify)
     assert (caught.value.reason, caught.value.answered) == ("tls", True)
     assert caught.value.summary == f"127.0.0.1: port {port}: what listens there does not speak TLS"
 
@@ -265,7 +270,7 @@ async def test_a_port_without_tls_says_so(verify: bool) -> None:
 async def test_a_refused_connection_is_the_target_s_fault() -> None:
     port = free_port()
     with pytest.raises(TargetError, match=f"127.0.0.1:{port}: connection refused: nothing listens there"):
-        await tls.run(Target("n", f"127.0.0.1:{port}"), TlsParams(), context())
+        await look(f"127.0.0.1:{port}")
 
 
 @pytest.mark.parametrize(
@@ -282,40 +287,13 @@ async def test_a_ca_file_that_cannot_be_used_is_our_own_fault(
     if content is not None:
         ca_file.write_bytes(content)
     with pytest.raises(ObserverError) as caught:
-        await tls.run(Target("n", "127.0.0.1:1"), TlsParams(ca_file=str(ca_file)), context())
+        await look("127.0.0.1:1", ca_file=str(ca_file))
     assert caught.value.reason == "ca-file"
     assert caught.value.summary.startswith(words.format(path=ca_file))
 
 
-@pytest.mark.parametrize(
-    ("name", "names", "found"),
-    [
-        ("a.example", ("a.example",), True),
-        ("A.Example.", ("a.example",), True),
-        ("a.example", ("*.example",), True),
-        ("b.a.example", ("*.example",), False),
-        ("example", ("*",), False),
-        ("a.example", (), False),
-        ("192.0.2.1", ("192.0.2.1",), True),
-        ("192.0.2.1", ("*.0.2.1",), False),
-        ("2001:DB8::1", ("2001:db8::1",), True),
-        ("bắckạn.example", ("xn--bckn-t20b5k.example",), False),
-    ],
-)
-def test_a_name_matches_as_rfc_9525_says(name: str, names: tuple[str, ...], found: bool) -> None:
-    assert matches(name, names) is found
-
-
-def test_a_chain_is_found_in_any_order_and_without_what_does_not_belong() -> None:
-    root = issue("Root", authority=True)
-    middle = issue("Middle", authority=True, by=root)
-    leaf = issue("leaf", "a.example", by=middle)
-    other = issue("Other", authority=True)
-    chain = parse(one.der for one in (leaf, other, root, middle))
-    assert [one.subject for one in path(chain)] == ["leaf", "Middle", "Root"]
-
-
-@given(st.binary(max_size=200))
-def test_bytes_that_are_no_certificate_raise_value_error_alone(der: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - its words are the library's
-        parse([der])
+async def test_a_name_that_is_none_is_refused_before_anything_is_asked() -> None:
+    with pytest.raises(ObserverError, match="is no DNS name"):
+        await look("a..example:443")
+    with pytest.raises(ObserverError, match=r"check tls: 'a\.\.b' is no DNS name"):
+        await look("a.example", server_name="a..b")

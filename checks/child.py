@@ -1,0 +1,50 @@
+"""A short-lived child process that is asked one thing: its libraries take memory that the daemon must not keep."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from checks.errors import ObserverError
+
+_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_MOST_BYTES: Final = 2 << 20
+
+
+async def ask(argv: Sequence[str], request: bytes, *, cwd: Path | None = None) -> bytes:
+    """What a program says on standard output about a request on standard input. Raises ObserverError when it says more
+    than 2 MB. Cancelled, the child is killed."""
+    child = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd=cwd,
+        env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
+    )
+    try:
+        said = await _talk(child, request)
+        await child.wait()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+        raise
+    return said
+
+
+async def _talk(child: asyncio.subprocess.Process, request: bytes) -> bytes:
+    """Hands over the request, and reads what is said until the end."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(request)
+    child.stdin.close()
+    try:
+        await child.stdout.readexactly(_MOST_BYTES)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial
+    raise ObserverError("bug", f"a child process said more than {_MOST_BYTES} bytes")
