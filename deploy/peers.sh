@@ -4,9 +4,9 @@
 set -eu
 packages="snmpd snmp nginx-light influxdb victoria-metrics prometheus-snmp-exporter prometheus-node-exporter
 zabbix-agent2 chromium nftables iproute2 systemd-container python3-venv curl openssl
-dnsmasq-base kea-dhcp4-server kea-dhcp6-server radvd monitoring-plugins-basic iputils-ping tshark socat
+dnsmasq-base kea-dhcp4-server kea-dhcp6-server radvd monitoring-plugins-basic iputils-ping iputils-tracepath traceroute tshark socat
 wireguard-go wireguard-tools openvpn strongswan-charon strongswan-swanctl libstrongswan-extra-plugins
-libcharon-extra-plugins
+libcharon-extra-plugins frr frr-snmp openssh-server openssh-client
 prometheus-blackbox-exporter dovecot-imapd dovecot-pop3d dovecot-submissiond slapd vsftpd postgresql"
 command -v dpkg-query >/dev/null || { echo "not Debian: tests that need a real server may skip"; exit 0; }
 missing=""

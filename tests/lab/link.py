@@ -124,7 +124,10 @@ def link(where: Namespace, first: str, second: str, *, seed: int = 1) -> Iterato
     same losses."""
     argv = where.argv(sys.executable, "-m", "tests.lab.link", first, second, str(seed))
     root = Path(__file__).parents[2]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root) as process:
+    # In a session of its own: Ctrl-C is for who started it, and ends it in due order.
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root, start_new_session=True
+    ) as process:
         try:
             running = Link(process)
             running.shape()  # answered when it relays
@@ -195,7 +198,7 @@ class _Relay:
 
     def _read(self, sock: socket.socket) -> None:
         pipe, _ = self._ways[sock]
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):  # there is no more, or the device has just gone down
             for _ in range(_AT_ONCE):
                 frame, control, _, _ = sock.recvmsg(_FRAME_BYTES, 64)
                 age = _age(
