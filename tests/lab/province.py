@@ -143,7 +143,7 @@ def _addresses(built: Province, node: Node) -> Iterator[str]:
     if node.name in built.offices:
         yield _bridge(_PORT)
     for here in ends_at(node.name, list(built.nodes.values())):
-        yield from _address(here.device, f"{end.address}/30")
+        yield from _address(here.device, f"{here.address}/30")
 
 
 def _address(device: str, prefix: str) -> Iterator[str]:
