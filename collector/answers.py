@@ -10,12 +10,14 @@ from checks.model import Job, State, worst
 from checks.topology import Node, Register, Word
 from collector.coverage import Coverage, Reach, Share, coverage, reach
 from collector.evidence import Evidence
+from collector.inventory import Inventory
 from collector.journal import Journal
 from collector.live import JobState, Live
 from collector.scope import Scope
 from collector.store.model import Selector, Store
 from collector.stream import Stream
 from collector.view import (
+    CertificateView,
     CoverageView,
     FactChangeView,
     GapView,
@@ -46,6 +48,7 @@ class Answers:
         live: Live,
         evidence: Evidence,
         watch: Watch,
+        inventory: Inventory,
         journal: Journal,
         store: Store,
         stream: Stream,
@@ -58,6 +61,7 @@ class Answers:
         self._live = live
         self._evidence = evidence
         self._watch = watch
+        self._inventory = inventory
         self._journal = journal
         self._store = store
         self._stream = stream
@@ -137,6 +141,9 @@ class Answers:
 
     def fact_changes(self, *, node: str | None = None, limit: int = 200) -> list[FactChangeView]:
         return self._watch.fact_changes(node=node, limit=limit)
+
+    def certificates(self) -> list[CertificateView]:
+        return self._inventory.certificates()
 
     async def series(
         self, node: str, metric: str | None, start: int, end: int, check: str | None = None

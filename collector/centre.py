@@ -20,9 +20,11 @@ from collector.drain import Drain
 from collector.evidence import Evidence
 from collector.inforce import InForce
 from collector.ingest import Ingest
+from collector.inventory import CHECK as CERTIFICATES
+from collector.inventory import Inventory
 from collector.journal import Entry, Journal, JournalError
 from collector.live import JobState, Live
-from collector.pipeline import Pipeline
+from collector.pipeline import Pipeline, Seen
 from collector.scope import Scope
 from collector.settings import Settings
 from collector.state import Changes, StateError, StateFile
@@ -88,6 +90,7 @@ class Centre:
             retry=settings.notify.retry,
             clock=clock,
         )
+        self.inventory = Inventory(state)
         self.ingest = Ingest(journal)
         self.drain = Drain(journal, store, self.pipeline.points)
         self.stream = Stream()
@@ -96,6 +99,7 @@ class Centre:
             live=self.live,
             evidence=self.evidence,
             watch=self.watch,
+            inventory=self.inventory,
             journal=journal,
             store=store,
             stream=self.stream,
@@ -145,6 +149,7 @@ class Centre:
         """Forgets the states of jobs that the topology has no more."""
         for job in self.live.forget(self.scope.jobs):
             self._unsaved.forget(_JOB, job)
+        self.inventory.forget(self.scope.jobs, self._unsaved)
 
     # What agents call (api.agents.Office)
 
@@ -203,7 +208,7 @@ class Centre:
         while entries := self.journal.entries(after=self._position, limit=REPLAYED_AT_ONCE):
             for entry in entries:
                 for seen in self.pipeline.take(entry)[0]:
-                    self.watch.take(seen)
+                    self._see(seen)
                 self._position = entry.id
 
     async def _committed(self) -> None:
@@ -216,11 +221,16 @@ class Centre:
             self.watch.hear(report.agent, entry.received_at)
         seen, batch = self.pipeline.take(entry)
         for one in seen:
-            self.watch.take(one)
+            self._see(one)
             self._touched.add(one.id.node)
         if entry.id:
             self.drain.offer(entry.id, batch)
             self._position = entry.id
+
+    def _see(self, seen: Seen) -> None:
+        self.watch.take(seen)
+        if seen.id.check == CERTIFICATES:
+            self.inventory.take(seen, self.live.metrics(seen.job))
 
     async def _ticking(self) -> None:
         loop = asyncio.get_running_loop()
@@ -267,6 +277,7 @@ class Centre:
         for job in self.live.changed:
             self._unsaved.things[_JOB, job] = msgspec.msgpack.encode(self.live.jobs[job])
         self.live.changed.clear()
+        self.inventory.keep(self._unsaved)
 
     async def _keeping_house(self) -> None:
         """Apart from the ticks, which must not wait for a disk."""

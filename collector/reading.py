@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol
 
 from collector.view import (
+    CertificateView,
     CoverageView,
     FactChangeView,
     GapView,
@@ -50,6 +51,10 @@ class Readings(Protocol):
 
     def fact_changes(self, *, node: str | None = None, limit: int = 200) -> list[FactChangeView]:
         """What was seen to be another than before, newest first."""
+        ...
+
+    def certificates(self) -> list[CertificateView]:
+        """Every certificate that was seen, those that end first coming first."""
         ...
 
     async def series(

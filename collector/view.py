@@ -7,6 +7,8 @@ from typing import Literal
 
 StateWord = Literal["OK", "WARN", "UNKNOWN", "CRIT"]
 ReachWord = Literal["connected", "down", "unobserved"]
+CertificateRole = Literal["server", "chain", "unused"]
+"""A server's own, one that signed it, or one that is sent and not needed."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,22 @@ class FactChangeView:
     fact: str
     before: str
     after: str
+
+
+@dataclass(frozen=True)
+class CertificateView:
+    """A certificate that ``jobs`` see, last at ``seen_at``; it ends at ``not_after``. ``id`` is its name with the begin
+    of its ``fingerprint``. ``issuer`` and ``key`` are known of a server's own."""
+
+    id: str
+    subject: str
+    fingerprint: str
+    role: CertificateRole
+    not_after: int
+    issuer: str
+    key: str
+    seen_at: int
+    jobs: list[str]
 
 
 @dataclass(frozen=True)

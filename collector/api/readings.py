@@ -14,6 +14,7 @@ from checks.contract import Clock
 from collector.reading import Readings
 from collector.store.model import MAX_AT, StoreAway
 from collector.view import (
+    CertificateView,
     CoverageView,
     FactChangeView,
     GapView,
@@ -95,6 +96,11 @@ def reading_routes(readings: Readings, clock: Clock) -> APIRouter:
         """What identifies a target and was seen to be another than before (a certificate, a DHCP server, a path, a
         configuration), newest first."""
         return readings.fact_changes(node=node, limit=limit)
+
+    @router.get("/certificates")
+    async def certificates() -> list[CertificateView]:
+        """Every certificate that was seen, with the jobs that see it; those that end first come first."""
+        return readings.certificates()
 
     @router.get("/incidents")
     async def incidents(

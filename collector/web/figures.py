@@ -44,6 +44,16 @@ def clock_time(at: int, now: int) -> str:
     return f"{when:%H:%M:%S}" if when.date() == today.date() else f"{when:%d/%m/%Y %H:%M:%S}"
 
 
+def date(at: int) -> str:
+    """The province's calendar day of a Unix ms."""
+    return f"{datetime.fromtimestamp(at / 1000, HO_CHI_MINH):%d/%m/%Y}"
+
+
+def days(at: int, now: int) -> int:
+    """Whole days from now until a Unix ms; below 0 when that is past."""
+    return (at - now) // 86_400_000
+
+
 def iso(at: int) -> str:
     """A Unix ms for a machine."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")

@@ -105,6 +105,11 @@ def _add_lists(router: APIRouter, readings: Readings, pages: Pages) -> None:
         context = {"nodes": found, "query": q.strip(), "names": _names(readings.coverage())}
         return pages.render(request, "nodes.html", context, here="/nodes")
 
+    @router.get("/certificates")
+    async def certificates(request: Request) -> Response:
+        context = {"certificates": readings.certificates(), "node_names": {n.id: n.name for n in readings.nodes()}}
+        return pages.render(request, "certificates.html", context, here="/certificates")
+
     @router.get("/incidents")
     async def incidents(request: Request) -> Response:
         listed = readings.incidents()

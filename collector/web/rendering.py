@@ -29,6 +29,8 @@ def environment() -> jinja2.Environment:
     made.filters |= {
         "age": figures.age,
         "clock_time": figures.clock_time,
+        "date": figures.date,
+        "days": figures.days,
         "folded": geography.folded,
         "iso": figures.iso,
         "percent": figures.percent,

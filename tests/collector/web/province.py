@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from collector.view import (
     AlertView,
+    CertificateView,
     CoverageView,
     EventView,
     FactChangeView,
@@ -102,6 +103,7 @@ class Province:
         self.all = {node.id: node for node in nodes}
         self.opened: list[IncidentView] = []
         self.lost: list[GapView] = []
+        self.shown: list[CertificateView] = []
         self.changed: list[FactChangeView] = []
         self.jobs: dict[str, list[JobView]] = {}
         self.simulated = ""
@@ -170,6 +172,9 @@ class Province:
 
     def fact_changes(self, *, node: str | None = None, limit: int = 200) -> list[FactChangeView]:
         return [change for change in self.changed if node in (None, change.node)][:limit]
+
+    def certificates(self) -> list[CertificateView]:
+        return self.shown
 
     def gaps(self, *, node: str | None = None, limit: int = 200) -> list[GapView]:
         return [gap for gap in self.lost if node in (None, gap.agent)][:limit]

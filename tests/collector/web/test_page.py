@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from collector.view import GapView
+from collector.view import CertificateView, GapView
 from tests.collector.web.province import NOW, Province, incident, jobs_of, province, samples
 from tests.collector.web.serving import Routers, app_of
 
@@ -59,7 +59,17 @@ async def client(bac_kan: Province) -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
-PAGES = ("/", "/nodes", "/nodes?q=bang", "/nodes/bk", "/nodes/c01834", "/incidents", "/incidents/1", "/incidents/3")
+PAGES = (
+    "/",
+    "/nodes",
+    "/nodes?q=bang",
+    "/nodes/bk",
+    "/nodes/c01834",
+    "/incidents",
+    "/incidents/1",
+    "/incidents/3",
+    "/certificates",
+)
 
 
 async def test_the_front_page_says_the_coverage_with_what_is_down_and_unobserved_apart(
@@ -251,3 +261,19 @@ async def test_what_an_agent_lost_is_shown_on_its_node_and_nowhere_else(bac_kan:
     assert "spool-full" in page
     assert ">41<" in page
     assert "Khoảng trống số liệu" not in other
+
+
+async def test_certificates_are_listed_with_what_is_left_of_them(bac_kan: Province) -> None:
+    day = 86_400_000
+    jobs = [f"c0183{n}/tls/portal" for n in range(4, 9)]
+    bac_kan.shown = [
+        CertificateView("a aa", HOSTILE, "aa", "unused", NOW - day, "", "", NOW, [jobs[0]]),
+        CertificateView("b bb", "portal.example", "bb", "server", NOW + 20 * day, "BK CA", "RSA 2048", NOW, jobs),
+    ]
+    async with client_of(bac_kan) as client:
+        page = (await client.get("/certificates")).text
+    text = words_of(page)
+    assert "<script>alert" not in page
+    assert "đã hết hạn không cần đến" in text
+    assert "còn 20 ngày máy chủ BK CA RSA 2048" in text
+    assert "và 2 nơi khác" in text
