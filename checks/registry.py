@@ -14,6 +14,7 @@ from checks.errors import ObserverError
 from checks.snmp.check import CHECK as SNMP
 from checks.stamp.check import CHECK as STAMP
 from checks.tls.check import CHECK as TLS
+from checks.wan.check import CHECK as WAN
 
 CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
     {
@@ -25,6 +26,7 @@ CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
         "stamp": STAMP,
         "tcp": tcp.CHECK,
         "tls": TLS,
+        "wan": WAN,
     }
 )
 

@@ -26,7 +26,7 @@ REFLECTOR = """
 import asyncio
 from checks.stamp.reflector import open_reflector
 async def main():
-    open_reflector("127.0.0.1", 862, lambda _: b"")
+    open_reflector("127.0.0.1", 862, lambda *_: b"")
     print("ready", flush=True)
     await asyncio.Event().wait()
 asyncio.run(main())
@@ -44,13 +44,23 @@ TARGETS = {
     "stamp": "127.0.0.1",
     "tcp": "127.0.0.1:80",
     "tls": "localhost:443",
+    "wan": "127.0.0.1",
 }
-PARAMS = {"dhcp": ["window=0.2", "ipv6=false"], "stamp": ["count=3"], "tls": ["ca_file={folder}/ca.pem"]}
+PARAMS = {
+    "dhcp": ["window=0.2", "ipv6=false"],
+    "stamp": ["count=3"],
+    "tls": ["ca_file={folder}/ca.pem"],
+    "wan": ["spacing=0.01"],
+}
+NO_ICMP = (
+    "this agent may not send ICMP: give its service CAP_NET_RAW (AmbientCapabilities=CAP_NET_RAW), "
+    "or put its group into the sysctl net.ipv4.ping_group_range (now 1 0)"
+)
 LACKING = {
     "dhcp": "this agent may not open a packet socket on lan0: it lacks CAP_NET_RAW; "
     "give it to its service (AmbientCapabilities=CAP_NET_RAW)",
-    "ping": "this agent may not send ICMP: give its service CAP_NET_RAW (AmbientCapabilities=CAP_NET_RAW), "
-    "or put its group into the sysctl net.ipv4.ping_group_range (now 1 0)",
+    "ping": NO_ICMP,
+    "wan": NO_ICMP,
 }
 
 
