@@ -171,8 +171,10 @@ def shown(params: Params) -> dict[str, Any]:
         for field in msgspec.inspect.type_info(type(params)).fields  # type: ignore[attr-defined]
         if _is_secret(field.type)
     }
+    values = msgspec.structs.asdict(params)
     return {
-        name: "***" if name in secret and value else value for name, value in msgspec.structs.asdict(params).items()
+        name: "***" if name in secret and value else shown(value) if isinstance(value, Params) else value
+        for name, value in values.items()
     }
 
 
