@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTEST ?= $(BIN)/pytest
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock bench bench-snmp bench-agent bench-ingest peers clean
+.PHONY: help demo test lab lab-down lint lock bench bench-snmp bench-agent bench-ingest peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,6 +20,12 @@ lint: $(VENV)/.dev ## formatter, linters, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lab: $(VENV)/.dev peers ## as root, a province of real routers to look at and to break; LAB="--communes 24 --districts 8" is passed on
+	@exec $(BIN)/python -m tests.lab up $(LAB)
+
+lab-down: ## end that province
+	@$(BIN)/python -m tests.lab down
 
 bench: bench-snmp bench-agent bench-ingest ## all benches, beside their peers
 bench-%: $(VENV)/.dev peers

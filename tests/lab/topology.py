@@ -15,19 +15,20 @@ _TIERS: Final = {
     "district": ("Cấp huyện", "District", "Huyện"),
     "commune": ("Cấp xã", "Commune", "Xã"),
 }
+_SNMP: Final = {"version": "2c", "community": "secret:snmp-community"}
 _ROUTER: Final = {
     "id": "r1",
     "kind": "router",
     "host": 1,
-    "checks": [{"check": "snmp", "interval": 10, "params": {"version": "2c", "community": "secret:snmp-community"}}],
+    "checks": [{"check": "snmp", "interval": 10, "params": _SNMP}],
 }
 _OFFICE: Final = {"id": "committee", "vi": "Ủy ban nhân dân", "en": "People's Committee", "category": "agency"}
 _PROVIDER: Final[dict[Role, str]] = {"primary": "isp-a", "backup": "isp-b"}
 
 
 def topology_of(nodes: Sequence[Node], reflector: str) -> str:
-    """YAML. Each node's agent polls its router, pings the far end of each line, and measures its way to a STAMP
-    reflector."""
+    """YAML. Each node's agent polls its router, measures each line to its far end, and its way to a STAMP reflector,
+    whichever line carries it."""
     written = {
         "province": {"name": "Tỉnh thử nghiệm", "name_en": "Lab province", "timezone": "Asia/Ho_Chi_Minh"},
         "tiers": [{"id": tier, "vi": vi, "en": en} for tier, (vi, en, _) in _TIERS.items()],
@@ -56,13 +57,15 @@ def _node(node: Node, reflector: str) -> dict[str, Any]:
     }
     if centre:
         return written
-    params = {"key": "secret:stamp", "source": node.host}
-    stamp = {"check": "stamp", "label": "centre", "target": reflector, "interval": 5, "params": params}
-    return written | {"parent": node.parent, "checks": [stamp]}
+    way = {line.role: [line.far_address] for line in node.lines}
+    params = {"reflector": reflector, "key": "secret:stamp", "source": node.host, "path": way}
+    wan = {"check": "wan", "label": "centre", "target": reflector, "interval": 10, "params": params}
+    return written | {"parent": node.parent, "checks": [wan]}
 
 
 def _links(node: Node) -> Iterator[dict[str, Any]]:
     for line in node.lines:
+        access = {"router": node.gateway, "name": line.device, "snmp": _SNMP}
         yield {
             "id": line.role,
             "kind": "wan",
@@ -70,5 +73,5 @@ def _links(node: Node) -> Iterator[dict[str, Any]]:
             "to": "tslcd1" if node.tier == "province" else "parent",
             "provider": _PROVIDER[line.role],
             "address": line.far_address,
-            "checks": [{"check": "ping", "interval": 5, "params": {"count": 3}}],
+            "checks": [{"check": "wan", "interval": 10, "params": {"interface": access, "mtu": {"expected": 1500}}}],
         }
