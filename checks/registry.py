@@ -14,6 +14,7 @@ from checks.errors import ObserverError
 from checks.snmp.check import CHECK as SNMP
 from checks.stamp.check import CHECK as STAMP
 from checks.tls.check import CHECK as TLS
+from checks.vpn.check import CHECK as VPN
 from checks.wan.check import CHECK as WAN
 
 CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
@@ -26,6 +27,7 @@ CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
         "stamp": STAMP,
         "tcp": tcp.CHECK,
         "tls": TLS,
+        "vpn": VPN,
         "wan": WAN,
     }
 )
