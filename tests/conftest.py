@@ -18,7 +18,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail, rather than skip, a test whose real server, root or recorded data is missing",
     )
     parser.addoption(
+        "--recordings",
+        type=Path,
+        metavar="DIR",
+        help="a folder of recorded devices: snmprec/NAME.snmprec, expected/NAME.json",
+    )
+    parser.addoption(
         "--captures", type=Path, metavar="DIR", help="a folder of DHCP captures with a manifest.csv to read instead"
+    )
+    parser.addoption(
+        "--simulations", type=Path, metavar="DIR", help="a folder of Oxidized's device simulations to play instead"
     )
     parser.addoption("--limbo", type=Path, metavar="FILE", help="x509-limbo cases (JSON) to judge instead")
     parser.addoption(

@@ -1,24 +1,25 @@
-"""The check ``snmp``: fetch, then hand to tables, rates and judge."""
+"""The check ``snmp``: fetch, then hand to tables, rates, judge and report."""
 
 from __future__ import annotations
 
 import datetime
 import math
 import re
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
-from checks.contract import Check, Clock, Context, Params, Secret, Target, host_port
+from checks.contract import Check, Clock, Context, Target, host_port
 from checks.errors import TargetError
-from checks.levels import Levels
 from checks.model import Metric, Outcome, State
-from checks.snmp import mib, rates
+from checks.snmp import mib, rates, report
 from checks.snmp.gufo_reader import GufoReader
+from checks.snmp.inventory import Inventory, read_inventory
 from checks.snmp.judge import Finding, Thresholds, conclude, interface_metrics, levels, required
+from checks.snmp.params import SnmpParams
 from checks.snmp.rates import Snapshot
-from checks.snmp.reader import Access, SnmpReader
+from checks.snmp.reader import Access, SnmpReader, Value
 from checks.snmp.tables import (
     Interface,
     System,
@@ -29,61 +30,8 @@ from checks.snmp.tables import (
     text,
     without_64_bits,
 )
-from checks.snmp.usm import Auth, Priv
 
-
-class SnmpParams(Params, frozen=True):
-    """How to talk to a device, and what is demanded of it.
-
-    ``community`` is for versions 1 and 2c; ``user``, ``auth``, ``auth_key``, ``priv`` and ``priv_key`` for 3, the keys
-    being passwords.
-    ``timeout`` is seconds for one try of one request, ``retries`` come after it. ``max_repetitions`` are rows asked
-    for by one GETBULK, ``max_varbinds`` instances by one GET: at 48 the answer stays in one Ethernet frame.
-    ``interfaces`` and ``exclude`` are regular expressions on ifName, found anywhere in it: an interface is looked
-    at if the first matches and the second does not. ``require_up`` names, by ifName or ifAlias, those that must
-    be up; of others it is only recorded. ``utilization`` (%, the busier direction) and ``errors`` (1/s, both
-    directions) are levels for every interface looked at.
-    """
-
-    version: Literal["1", "2c", "3"] = "2c"
-    community: Secret = "public"
-    user: str = ""
-    auth: Auth = ""
-    auth_key: Secret = ""
-    priv: Priv = ""
-    priv_key: Secret = ""
-    timeout: Annotated[float, msgspec.Meta(gt=0)] = 1.0
-    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
-    max_repetitions: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 25
-    max_varbinds: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 48
-    interfaces: str = ""
-    exclude: str = r"^(lo|Lo|Loopback|loopback|Null|Nu|NULL)\d*$"
-    require_up: tuple[str, ...] = ()
-    utilization: Levels = Levels()
-    errors: Levels = Levels()
-
-    def __post_init__(self) -> None:
-        for name, pattern in (("interfaces", self.interfaces), ("exclude", self.exclude)):
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{name}: {pattern!r} is not a regular expression: {error}") from error
-        if self.version != "3":
-            if self.user or self.auth or self.priv:
-                raise ValueError(f"user, auth and priv are of SNMPv3, version is {self.version!r}: set version '3'")
-            return
-        if not self.user:
-            raise ValueError("version '3' needs a user")
-        for name, protocol, key in (("auth", self.auth, self.auth_key), ("priv", self.priv, self.priv_key)):
-            if bool(protocol) != bool(key):
-                raise ValueError(f"{name} and {name}_key go together: set both or neither")
-            if key and len(key) < 8:
-                raise ValueError(
-                    f"{name}_key is too short: SNMPv3 passwords have 8 characters or more (RFC 3414, 11.2)"
-                )
-        if self.priv and not self.auth:
-            raise ValueError("priv needs auth: SNMPv3 does not encrypt what it cannot authenticate")
-
+__all__ = ["CHECK", "ReaderFactory", "Reading", "SnmpParams", "access_of", "fetch", "poll", "run"]
 
 ReaderFactory = Callable[[Access, Clock], SnmpReader]
 
@@ -95,16 +43,20 @@ async def run(target: Target, params: SnmpParams, ctx: Context) -> Outcome:
 
 async def poll(target: Target, params: SnmpParams, ctx: Context, engine: ReaderFactory) -> Outcome:
     """:func:`run` with a chosen engine."""
-    access = await _access(target, params, ctx)
+    access = await access_of(target, params, ctx)
     kept = ctx.memory.pop("session", None)
     reader: SnmpReader = kept[1] if kept is not None and kept[0] == access else engine(access, ctx.clock)
     reader.begin()
-    reading = await fetch(reader, access, params, ctx.clock)
-    ctx.memory["session"] = (access, reader)  # after an error it is not kept
-    return _conclude(reading, params, ctx)
+    began = ctx.clock.monotonic()
+    reading = await fetch(reader, access, params, ctx)
+    inventory = await read_inventory(reader, reading.system, params, ctx, began)
+    if not inventory.silent:
+        ctx.memory["session"] = (access, reader)  # after an error it is not kept
+    return _conclude(reading, inventory, reader.faults, params, ctx)
 
 
-async def _access(target: Target, params: SnmpParams, ctx: Context) -> Access:
+async def access_of(target: Target, params: SnmpParams, ctx: Context) -> Access:
+    """How to talk to the device. Raises ObserverError, or TargetError when there is no such name."""
     host, port = host_port(target.address, 161)
     addresses = await ctx.resolve(host)
     tries = params.retries + 1
@@ -138,10 +90,10 @@ class Reading(msgspec.Struct, frozen=True):
     interfaces: tuple[Interface, ...]
 
 
-async def fetch(reader: SnmpReader, access: Access, params: SnmpParams, clock: Clock) -> Reading:
+async def fetch(reader: SnmpReader, access: Access, params: SnmpParams, ctx: Context) -> Reading:
     """The system group and the interfaces that pass the filter."""
     values = await reader.get(mib.SYSTEM)
-    at = clock.monotonic()
+    at = ctx.clock.monotonic()
     if not values:
         raise TargetError(
             "no-system-group",
@@ -151,10 +103,12 @@ async def fetch(reader: SnmpReader, access: Access, params: SnmpParams, clock: C
         )
     round_trip = reader.round_trip or 0.0
     system = parse_system(values)
-    return Reading(access.host, at, round_trip, system, await _fetch_interfaces(reader, system, params))
+    return Reading(access.host, at, round_trip, system, await _fetch_interfaces(reader, system, params, ctx.memory))
 
 
-async def _fetch_interfaces(reader: SnmpReader, system: System, params: SnmpParams) -> tuple[Interface, ...]:
+async def _fetch_interfaces(
+    reader: SnmpReader, system: System, params: SnmpParams, memory: dict[str, Any]
+) -> tuple[Interface, ...]:
     """The interfaces that pass the filter. Names are walked, then whole rows fetched by GET: half the packets of a walk
     of each column, and no more of the device's time."""
     if_names = {index_of(oid): text(value) async for oid, value in reader.walk(mib.IF_NAME)}
@@ -173,14 +127,28 @@ async def _fetch_interfaces(reader: SnmpReader, system: System, params: SnmpPara
     narrow = without_64_bits(names, values) if reader.counter64 else []
     if narrow:
         values.update(await reader.get([f"{column}.{index}" for index in narrow for column in mib.OCTETS]))
+    values.update(await _descrs(reader, names, memory))
     return parse_interfaces(names, values)
 
 
-def _conclude(reading: Reading, params: SnmpParams, ctx: Context) -> Outcome:
+async def _descrs(reader: SnmpReader, names: dict[int, str], memory: dict[str, Any]) -> dict[str, Value]:
+    """ifDescr by OID: asked for when an interface is new, since it changes as seldom as the name."""
+    kept: dict[int, tuple[str, Value]] = memory.get("descrs", {})
+    new = [index for index, name in names.items() if index not in kept or kept[index][0] != name]
+    found = await reader.get([f"{mib.IF_DESCR}.{index}" for index in new]) if new else {}
+    kept = {i: (name, found.get(f"{mib.IF_DESCR}.{i}")) if i in new else kept[i] for i, name in names.items()}
+    memory["descrs"] = kept
+    return {f"{mib.IF_DESCR}.{index}": descr for index, (_, descr) in kept.items()}
+
+
+def _conclude(
+    reading: Reading, inventory: Inventory, faults: frozenset[str], params: SnmpParams, ctx: Context
+) -> Outcome:
     system, interfaces = reading.system, reading.interfaces
     memory: dict[str, Any] = ctx.memory
     before: Snapshot | None = memory.get("snapshot")
-    boot = rates.boot_minute(before, reading.at, system.up_time, ctx.clock.now())
+    running = rates.running_for(system.up_time, system.host_up_time, system.engine_time)
+    boot = rates.boot_minute(before, reading.at, system.up_time, ctx.clock.now(), running)
     now = Snapshot(reading.at, system.up_time, boot, interfaces)
     flow = rates.rates(before, now)
     limits = Thresholds(params.require_up, params.utilization, params.errors)
@@ -191,19 +159,41 @@ def _conclude(reading: Reading, params: SnmpParams, ctx: Context) -> Outcome:
     metrics = [Metric("snmp.response_time", reading.round_trip, "s")]
     if system.up_time is not None:
         metrics.append(Metric("sysUpTime", system.up_time / 100, "s"))
+    if running is not None:
+        metrics.append(Metric("system.uptime", running / 100, "s"))
     for interface in interfaces:
         of_this = flow.get(interface.name, {})
         metrics.extend(interface_metrics(interface, of_this))
         findings.extend(levels(interface, of_this, limits, previous))
 
+    up_before: frozenset[str] = memory.get("up", frozenset())
+    parts = {"cpu": params.cpu, "memory": params.memory, "temperature": params.temperature}
+    metrics.extend(report.metrics(inventory.readings))
+    findings.extend(report.findings(inventory.readings, parts, params.ignore, up_before, previous))
+    findings.extend(report.required(params.require_sessions, inventory.readings, up_before))
+    findings.extend(_misbehaviour(faults, inventory.silent))
+
+    memory["up"] = report.still_up(inventory.readings, up_before)
     memory["snapshot"] = now
     memory["seen"] = seen | {name for i in interfaces for name in (i.name, i.alias) if name in params.require_up}
     memory["levels"] = {finding.subject: finding.state for finding in findings if finding.subject}
-    return conclude(system.name or reading.host, findings, tuple(metrics), _facts(system, boot))
+    return conclude(system.name or reading.host, findings, tuple(metrics), _facts(reading, inventory, faults, boot))
 
 
-def _facts(system: System, boot: int | None) -> dict[str, str]:
-    facts = {
+def _misbehaviour(faults: frozenset[str], silent: Sequence[str]) -> Iterator[Finding]:
+    """What could not be read because the device breaks the protocol. That it was read all the same is but a fact."""
+    for word in sorted(faults & {"loop", "endless"}):
+        yield Finding(State.WARN, "misbehaves", f"misbehaves: a walk of a column does not end ({word})")
+    if silent:
+        more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
+        yield Finding(State.WARN, "misbehaves", f"misbehaves: answers, but not about {silent[0]}{more}")
+
+
+def _facts(reading: Reading, inventory: Inventory, faults: frozenset[str], boot: int | None) -> dict[str, str]:
+    system = reading.system
+    facts = report.facts(inventory.readings, inventory.found) | {
+        "profile": inventory.profile,
+        "quirks": ", ".join(sorted(faults)),
         "sysName": system.name,
         "sysObjectID": system.object_id,
         "sysDescr": system.descr,
@@ -216,7 +206,7 @@ def _facts(system: System, boot: int | None) -> dict[str, str]:
 
 CHECK = Check(
     name="snmp",
-    about="a device over SNMP: system group, interfaces, traffic, errors",
+    about="a device over SNMP: interfaces, traffic, errors, CPU, memory, sensors, BGP, OSPF, IPsec, neighbours",
     target="host or host:port (161)",
     params=SnmpParams,
     run=run,

@@ -15,7 +15,8 @@ from gufo.snmp.aio import SnmpSession
 from checks.contract import Clock
 from checks.errors import CheckError, ObserverError, TargetError, from_os_error
 from checks.snmp import mib, usm
-from checks.snmp.reader import MAX_ROWS, Access, Value
+from checks.snmp.order import Order
+from checks.snmp.reader import Access, Value
 
 T = TypeVar("T")
 
@@ -37,6 +38,13 @@ class GufoReader:
         self._answered = False
         self._heard_at = 0.0
         self._round_trip: float | None = None
+        self._bulk = access.version != "1"
+        self._bulk_proven = False
+        self._faults: set[str] = set()
+
+    @property
+    def faults(self) -> frozenset[str]:
+        return frozenset(self._faults)
 
     @property
     def counter64(self) -> bool:
@@ -73,33 +81,45 @@ class GufoReader:
         return {**await self._get(oids[:middle]), **await self._get(oids[middle:])}
 
     async def walk(self, column: str) -> AsyncIterator[tuple[str, Value]]:
+        found = False
+        try:
+            async for row in self._walk(column, bulk=self._bulk):
+                found = True
+                yield row
+        except TargetError:
+            if found or self._bulk_proven or not (self._bulk and self._answered):
+                raise
+        if found or self._bulk_proven or not self._bulk:
+            self._bulk_proven = self._bulk_proven or (found and self._bulk)
+            return
+        # Nothing is there, or GETBULK is not answered, or with an error, which gufo-snmp does not tell.
+        async for row in self._walk(column, bulk=False):
+            if self._bulk:
+                self._bulk = False
+                self._faults.add("no-getbulk")
+            yield row
+
+    async def _walk(self, column: str, *, bulk: bool) -> AsyncIterator[tuple[str, Value]]:
         rows: AsyncIterator[tuple[str, Value]] | None = None
         opened: SnmpSession | None = None
-        again = False
-        last: tuple[int, ...] = ()
+        order = Order()
 
         async def next_row(session: SnmpSession) -> tuple[str, Value] | None:
-            nonlocal rows, opened, again
+            nonlocal rows, opened
             if rows is None or opened is not session:
-                again = rows is not None
-                rows, opened = self._rows(session, column), session
+                if rows is not None:
+                    order.resume()
+                rows = session.getbulk(column, self.access.max_repetitions) if bulk else session.getnext(column)
+                opened = session
             return await anext(rows, None)
 
-        for _ in range(MAX_ROWS):
+        while not order.ended:
             row = await self._ask(next_row)
             if row is None:
-                return
-            key = tuple(map(int, row[0].split(".")))
-            if key > last:
-                last, again = key, False
+                break
+            if order.admits(tuple(map(int, row[0].split(".")))):
                 yield row
-            elif not again:
-                return
-
-    def _rows(self, session: SnmpSession, column: str) -> AsyncIterator[tuple[str, Value]]:
-        if self.access.version == "1":
-            return session.getnext(column)
-        return session.getbulk(column, self.access.max_repetitions)
+        self._faults |= order.faults
 
     async def _ask(self, request: Callable[[SnmpSession], Awaitable[T]]) -> T:
         """The answer to a request, tried as often as the settings say."""

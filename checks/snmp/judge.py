@@ -27,8 +27,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """What is demanded of a device: interfaces that must be up, by ifName or ifAlias, and levels: of utilization in
-    %, of errors in 1/s."""
+    """What is demanded of a device: interfaces that must be up, by ifName, ifAlias or ifDescr, and levels, of
+    utilization in %, of errors in 1/s."""
 
     require_up: tuple[str, ...]
     utilization: Levels
@@ -59,7 +59,7 @@ def utilization(interface: Interface, rates: Mapping[str, float]) -> dict[str, f
 def required(wanted: Sequence[str], interfaces: Sequence[Interface], seen: frozenset[str]) -> Iterator[Finding]:
     """What is wrong with interfaces that must be up. ``seen`` are those wanted that were there in an earlier run."""
     for want in wanted:
-        found = [i for i in interfaces if want in (i.name, i.alias)]
+        found = [i for i in interfaces if want in (i.name, i.alias, i.descr)]
         if not found:
             yield _absent(want, interfaces, seen)
         for interface in found:
@@ -71,7 +71,7 @@ def required(wanted: Sequence[str], interfaces: Sequence[Interface], seen: froze
 def _absent(want: str, interfaces: Sequence[Interface], seen: frozenset[str]) -> Finding:
     if want in seen:
         return Finding(State.CRIT, "interface-gone", f"interface {want} is gone from the device")
-    known = [name for i in interfaces for name in (i.name, i.alias) if name]
+    known = [name for i in interfaces for name in (i.name, i.alias, i.descr) if name]
     near = difflib.get_close_matches(want, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "correct require_up, or the filter of interfaces"
     return Finding(State.UNKNOWN, "no-such-interface", f"no interface is called {want!r}: {hint}")

@@ -12,7 +12,21 @@ SYS_NAME: Final = "1.3.6.1.2.1.1.5.0"
 SYS_LOCATION: Final = "1.3.6.1.2.1.1.6.0"
 IF_NUMBER: Final = "1.3.6.1.2.1.2.1.0"
 
-SYSTEM: Final = (SYS_DESCR, SYS_OBJECT_ID, SYS_UP_TIME, SYS_NAME, SYS_LOCATION, IF_NUMBER)
+# Two witnesses of the time since the start, besides sysUpTime: the host's own (HOST-RESOURCES-MIB, RFC 2790), and one
+# that takes 68 years to wrap (SNMP-FRAMEWORK-MIB, RFC 3411).
+HR_SYSTEM_UP_TIME: Final = "1.3.6.1.2.1.25.1.1.0"
+SNMP_ENGINE_TIME: Final = "1.3.6.1.6.3.10.2.1.3.0"
+
+SYSTEM: Final = (
+    SYS_DESCR,
+    SYS_OBJECT_ID,
+    SYS_UP_TIME,
+    SYS_NAME,
+    SYS_LOCATION,
+    IF_NUMBER,
+    HR_SYSTEM_UP_TIME,
+    SNMP_ENGINE_TIME,
+)
 
 # IF-MIB, ifTable and ifXTable (RFC 2863). Columns: the instance is the ifIndex.
 IF_DESCR: Final = "1.3.6.1.2.1.2.2.1.2"

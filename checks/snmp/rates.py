@@ -59,14 +59,30 @@ def elapsed_between(before: Snapshot, at: float, up_time: int | None) -> float:
     return device if abs(device - ours) <= max(2.0, 0.1 * ours) else ours
 
 
-def boot_minute(before: Snapshot | None, at: float, up_time: int | None, now: int) -> int | None:
+def running_for(up_time: int | None, host_up_time: int | None, engine_time: int | None) -> int | None:
+    """Hundredths of a second since the device started, as far as its witnesses tell (see System); None when none does.
+
+    hrSystemUptime is the host's, where sysUpTime is that of an SNMP agent that may be restarted alone. What wraps after
+    497 days is made whole by snmpEngineTime where that runs in step with it.
+    """
+    shown = host_up_time if host_up_time is not None else up_time
+    if shown is None or engine_time is None:
+        return shown
+    laps = round((engine_time * 100 - shown) / TICKS)
+    whole = shown + laps * TICKS
+    return whole if laps > 0 and abs(engine_time * 100 - whole) <= 0.001 * whole + 6000 else shown
+
+
+def boot_minute(
+    before: Snapshot | None, at: float, up_time: int | None, now: int, running: int | None = None
+) -> int | None:
     """When the device started, in minutes of Unix time; ``now`` is Unix ms. It stays the same from run to run until the
-    device reboots, although clocks drift and sysUpTime wraps."""
+    device reboots, although clocks drift and sysUpTime wraps. ``running`` is what :func:`running_for` tells."""
     if up_time is None:
         return None if before is None else before.boot
     if before is not None and before.boot is not None and not rebooted(before, at, up_time):
         return before.boot
-    return round((now - up_time * 10) / 60_000)
+    return round((now - (up_time if running is None else running) * 10) / 60_000)
 
 
 def rates(before: Snapshot | None, now: Snapshot) -> dict[str, dict[str, float]]:

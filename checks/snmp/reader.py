@@ -64,6 +64,12 @@ class SnmpReader(Protocol):
         """Seconds between the last request and its answer; None before the first."""
         ...
 
+    @property
+    def faults(self) -> frozenset[str]:
+        """How the device was seen to break the protocol: ``unsorted`` and ``duplicates`` of OIDs in a walk, ``loop``
+        and ``endless`` (more than MAX_ROWS), after which the rest of the column is not known, ``no-getbulk``."""
+        ...
+
     def begin(self) -> None:
         """A new run: what the device answered before proves nothing any more."""
         ...
@@ -73,6 +79,6 @@ class SnmpReader(Protocol):
         ...
 
     def walk(self, column: str) -> AsyncIterator[tuple[str, Value]]:
-        """(OID, value) of every instance below an OID. Ends at the end of the column, where OIDs stop increasing,
-        and after MAX_ROWS."""
+        """(OID, value) of every instance below an OID, each once, in the device's order. Ends at the end of the column,
+        where the device begins to repeat itself, and after MAX_ROWS."""
         ...

@@ -13,7 +13,8 @@ from checks.snmp.reader import Value
 
 
 class System(msgspec.Struct, frozen=True):
-    """The system group (RFC 3418). ``up_time`` is in hundredths of a second, modulo 2^32; None when not told."""
+    """The system group (RFC 3418). ``up_time`` (sysUpTime) and ``host_up_time`` (hrSystemUptime) are in hundredths of a
+    second, modulo 2^32, ``engine_time`` (snmpEngineTime) in seconds; None when not told."""
 
     descr: str
     object_id: str
@@ -21,6 +22,8 @@ class System(msgspec.Struct, frozen=True):
     name: str
     location: str
     if_number: int
+    host_up_time: int | None = None
+    engine_time: int | None = None
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -31,7 +34,8 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Interface(msgspec.Struct, frozen=True):
-    """One row of ifTable and ifXTable. ``name`` is unique on the device. ``admin`` and ``oper`` are the numbers of
+    """One row of ifTable and ifXTable. ``name`` is unique on the device, ``descr`` what it is called at length, where
+    that was asked for. ``admin`` and ``oper`` are the numbers of
     ifAdminStatus and ifOperStatus, 0 when not told; ``speed`` is in bit/s, 0 when unknown. ``counters`` go by the name
     of the rate that is made of them; ``discontinuity`` is ifCounterDiscontinuityTime."""
 
@@ -43,6 +47,7 @@ class Interface(msgspec.Struct, frozen=True):
     speed: float
     discontinuity: int
     counters: Mapping[str, Count]
+    descr: str = ""
 
 
 COUNTERS: Final = {
@@ -85,6 +90,8 @@ def parse_system(values: Mapping[str, Value]) -> System:
         name=text(values.get(mib.SYS_NAME)),
         location=text(values.get(mib.SYS_LOCATION)),
         if_number=number(values.get(mib.IF_NUMBER)) or 0,
+        host_up_time=number(values.get(mib.HR_SYSTEM_UP_TIME)),
+        engine_time=number(values.get(mib.SNMP_ENGINE_TIME)),
     )
 
 
@@ -124,6 +131,7 @@ def _interface(index: int, name: str, values: Mapping[str, Value]) -> Interface:
             for rate, (high, low) in COUNTERS.items()
             if (count := _count(of(high) if high else None, of(low))) is not None
         },
+        descr=text(values.get(f"{mib.IF_DESCR}.{index}")),
     )
 
 

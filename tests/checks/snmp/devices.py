@@ -132,6 +132,7 @@ class Recording:
     def __init__(self, path: Path, *, counter64: bool = True) -> None:
         self.counter64 = counter64
         self.round_trip: float | None = 0.0
+        self.faults: frozenset[str] = frozenset()
         rows: dict[tuple[int, ...], Value] = {}
         for line in path.read_text(encoding="latin-1").splitlines():
             row = re.fullmatch(r"(\d+(?:\.\d+)*)\|(\d+x?)\|(.*)", line)
