@@ -24,6 +24,7 @@ from checks.wan.quality import Quality
 
 _SHARE: Final = 0.9
 """The part of a run's time that it may take."""
+_LEAST_MTU_6: Final = 1280
 _MOST_LOSS_TO_SEARCH: Final = 20.0
 """In %: where more is lost, three packets in a row that vanish say nothing of their size."""
 
@@ -78,7 +79,11 @@ async def _line(target: Target, params: WanParams, ctx: Context, end: float) -> 
             "time",
         )
     source = ipaddress.ip_address(params.source) if params.source else None
-    return Line(host, await _resolved(host, source, ctx), source, params, ctx, end)
+    address = await _resolved(host, source, ctx)
+    if address.version == 6 and 0 < params.mtu.expected < _LEAST_MTU_6:
+        least = f"check wan: mtu.expected is {params.mtu.expected}, and IPv6 needs {_LEAST_MTU_6} (RFC 8200, section 5)"
+        raise ObserverError("bad-params", least)
+    return Line(host, address, source, params, ctx, end)
 
 
 async def _resolved(host: str, source: Address | None, ctx: Context) -> Address:
@@ -145,8 +150,6 @@ async def _mtu(one: Line, seen: Quality, kept: History) -> None:
     expected = one.params.mtu.expected
     if not expected or seen.loss.percent > _MOST_LOSS_TO_SEARCH:
         return
-    if expected < 1280 and one.address.version == 6:
-        raise ObserverError("bad-params", f"check wan: mtu.expected is {expected}, and IPv6 needs 1280 (RFC 8200)")
     search = kept.search(one.address.version, one.params.mtu)
     if search is not None:
         wait = _patience(one, seen)

@@ -150,8 +150,7 @@ def lines() -> Iterator[Lines]:
     """The whole, with traffic by ``main``."""
     with namespaces("agent", "near", "main", "spare", "far", "mid") as (agent, near, main, spare, far, mid):
         for one in (agent, near, main, spare, far):
-            for file, value in KERNEL.items():
-                one("sh", "-c", f"echo {value} | tee /proc/sys/net/{file} >/dev/null")
+            one("sh", "-c", "\n".join(f"echo {value} | tee /proc/sys/net/{file}" for file, value in KERNEL.items()))
         cable(main, "m1", mid, "a")
         cable(far, "main1", mid, "b")
         for device in ("a", "b"):
