@@ -123,11 +123,31 @@ def parse_job_id(text: str) -> JobId:
     return JobId(*parts)
 
 
+class Beat(msgspec.Struct, frozen=True):
+    """A STAMP session that an agent keeps up without end: a job of the check ``stamp`` whose target is the reflector.
+    One packet goes every ``spacing`` of its params; every ``interval`` what came back is a measurement. ``ssid`` is
+    the Session Identifier by which the reflector knows whose the packets are (RFC 8972, section 3)."""
+
+    job: Job
+    ssid: int
+
+
+class Reflect(msgspec.Struct, frozen=True):
+    """STAMP packets that an agent sends back: the address of its host that it ``listen``s at, host:port, and the key of
+    each session by its Session Identifier. Others are not answered."""
+
+    listen: str
+    keys: Mapping[int, str]
+
+
 class Plan(msgspec.Struct, frozen=True):
     """The jobs of one agent, with the credentials that they need and no others. ``version`` is a digest of
-    the content. ``report_every`` is the seconds between two live reports."""
+    the content. ``report_every`` is the seconds between two live reports. ``beats`` are its own STAMP sessions,
+    ``reflect`` those of the nodes below that it answers."""
 
     agent: str
     version: str
     report_every: float
     jobs: tuple[Job, ...]
+    beats: tuple[Beat, ...] = ()
+    reflect: Reflect | None = None
