@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent import VERSION, status
+from agent.beats import Beats
 from agent.link import Link, tls_context
 from agent.planning import PlanFile, Planning, admit
+from agent.reflecting import Reflecting
 from agent.runner import Find, Runner
 from agent.schedule import Schedule, drive
 from agent.settings import Settings
@@ -59,6 +61,8 @@ class Agent:
         self._plan_link = Link(settings, tls)
         plan_file = PlanFile(settings.directory / "plan.json", settings.node)
         self._planning = Planning(settings.node, self._plan_link, plan_file, chance, self._adopt)
+        self._beats = Beats(settings.node, clock, self._keep, allowed=settings.prefixes())
+        self._reflecting = Reflecting()
         self._plan: Plan | None = None
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._last: dict[str, Measurement] = {}
@@ -105,13 +109,21 @@ class Agent:
         self._runner.adopt(admitted.jobs, admitted.refused)
         self._schedule.replace(admitted.jobs, now)
         self._uplink.report_each(plan.report_every)
-        kept = {job.id for job in admitted.jobs}
+        self._beats.adopt(plan.beats)
+        self._reflecting.adopt(plan.reflect)
+        kept = {job.id for job in admitted.jobs} | set(self._beats.jobs)
         for key, run in self._runs.items():
             if key not in kept:
                 run.cancel()
         self._last = {key: last for key, last in self._last.items() if key in kept}
         self._wake.set()
-        log.info("plan %s: %d jobs, %d of them refused", plan.version, len(admitted.jobs), len(admitted.refused))
+        log.info(
+            "plan %s: %d jobs, %d of them refused; %d STAMP sessions",
+            plan.version,
+            len(admitted.jobs),
+            len(admitted.refused),
+            len(plan.beats),
+        )
 
     def _launch(self, job: Job) -> None:
         run = asyncio.create_task(self._measure(job), name=job.id)
@@ -129,16 +141,15 @@ class Agent:
         measurement = await self._runner.run(job)
         changed = self._schedule.done(job.id, measurement.outcome.state, started, self._clock.monotonic())
         self._wake.set()
-        self._last[job.id] = measurement
+        self._keep(measurement, changed)
+
+    def _keep(self, measurement: Measurement, changed: bool) -> None:
+        """Puts a measurement into the spool; one whose state has changed goes to the collector at once."""
+        job, outcome = measurement.job, measurement.outcome
+        self._last[job] = measurement
         spooled = self._spool.append(measurement, changed=changed)
         if changed:
-            log.info(
-                "%s is %s: %s",
-                job.id,
-                measurement.outcome.state.value,
-                measurement.outcome.summary,
-                extra={"fields": {"job": job.id}},
-            )
+            log.info("%s is %s: %s", job, outcome.state.value, outcome.summary, extra={"fields": {"job": job}})
             spooled.add_done_callback(lambda _: self._uplink.changed())
 
     async def _tell_status(self) -> None:
@@ -179,11 +190,13 @@ class Agent:
             spool=await self._spool.stats(),
             delivered=self._uplink.counters,
             skipped=self._schedule.skipped(),
-            jobs=tuple(_job_status(key, self._last.get(key)) for key in self._schedule.states()),
+            jobs=tuple(_job_status(key, self._last.get(key)) for key in (*self._schedule.states(), *self._beats.jobs)),
         )
 
     async def _end(self, parts: Sequence[asyncio.Task[Any]]) -> None:
         await _cancel(parts)
+        self._reflecting.close()
+        await self._beats.close()
         runs = list(self._runs.values())
         if runs:
             await asyncio.wait(runs, timeout=FINISH_SECONDS)

@@ -17,7 +17,7 @@ from alerts.incidents import Board, IncidentRule, settle
 from alerts.model import Alert, FactChanged, Incident, Rule, TimelineEvent, TimelineKind, Transition, TransitionKind
 from alerts.pipeline import Notification, Policy, Told, decide
 from alerts.rules import Changes, JobRule, JobState, node_of, take
-from alerts.silence import AgentState, SilenceRule, hear, listen, pardon, slept
+from alerts.silence import BEATLESS, AgentState, SilenceRule, beat, beats, hear, listen, miss, missed, pardon, slept
 from checks.model import Measurement
 
 
@@ -82,7 +82,7 @@ class Desk:
         self._now = now
         self._jobs = dict(state.jobs)
         self._agents = {
-            agent: msgspec.structs.replace(known, counted_from=max(now, known.counted_from))
+            agent: msgspec.structs.replace(known, counted_from=max(now, known.counted_from), beat_at=None)
             for agent, known in state.agents.items()
         }
         self._answered = dict(state.answered)
@@ -103,6 +103,16 @@ class Desk:
         self._agents[agent], changes = hear(self._agents.get(agent), now)
         self._answered[agent] = max(now, self._answered.get(agent, 0))
         self._waiting += changes
+
+    def beat(self, agent: str, now: int) -> None:
+        """A beat came from the agent of this node: it proves the same, and comes more often."""
+        self._agents[agent], changes = beat(self._agents.get(agent), now)
+        self._answered[agent] = max(now, self._answered.get(agent, 0))
+        self._waiting += changes
+
+    def beating(self, now: int) -> int:
+        """How many agents' beats come just now."""
+        return sum(beats(state, now) for state in self._agents.values())
 
     def take(self, measurement: Measurement, now: int, *, observer: str, live: bool = True) -> Changes:
         """Takes a measurement that the agent of the node ``observer`` made, and returns what changed by it. One from
@@ -170,20 +180,24 @@ class Desk:
 
     def _listen(self, now: int) -> None:
         rule = self.rules.silence
-        missed = slept(rule, self._ticked_at, now)
+        lost = slept(rule, self._ticked_at, now)
         self._ticked_at = now
-        if missed:
-            self._agents = {agent: pardon(state, missed, now) for agent, state in self._agents.items()}
+        if lost:
+            self._agents = {agent: pardon(state, lost, now) for agent, state in self._agents.items()}
         for agent, state in self._agents.items():
             after, changes = listen(rule, agent, state, now)
             if changes:
                 self._agents[agent] = after
                 self._waiting += changes
+        for agent in missed(rule, self._agents, self.province.parent_of, now):
+            self._agents[agent], changes = miss(rule, agent, self._agents[agent], now)
+            self._waiting += changes
 
     def _measured_at(self, alert: Alert) -> int:
-        """Silence is measured by waiting: it holds since the whole of ``silent_after`` has passed without a report."""
+        """Silence is measured by waiting: it holds since the whole of its time has passed without a sign."""
         if alert.rule is Rule.SILENCE:
-            return self._now - round(self.rules.silence.silent_after * 1000)
+            rule = self.rules.silence
+            return self._now - round((rule.beatless_after if alert.reason == BEATLESS else rule.silent_after) * 1000)
         state = self._jobs.get(alert.job or "")
         if state is None:
             return 0

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from checks.located import near
-from checks.model import Job, Plan
-from checks.topology.model import FROM_PARENT, CheckEntry, Node, Probe, checks_of
+from checks.model import Beat, Job, Plan, Reflect
+from checks.stamp.keys import NO_SESSIONS, Sessions
+from checks.topology.model import FROM_PARENT, WITH_CENTRE, WITH_PARENT, CheckEntry, Node, Probe, checks_of
 from checks.topology.register import Register
 
 REFERENCE: Final = "secret:"
 REPORT_EVERY: Final = 5.0
 _LONGEST_DEADLINE: Final = 10.0
 _SHORTEST_RETRY: Final = 5.0
+_BEAT: Final = CheckEntry("stamp", interval=30.0, params={"spacing": 1.0})
+"""What an agent sends to a reflector without end."""
 
 
 class PlanError(ValueError):
@@ -28,17 +31,35 @@ def jobs_of(register: Register) -> tuple[Job, ...]:
     return tuple(job for _, job in assigned(register))
 
 
-def plans_of(register: Register, secrets: Mapping[str, str], *, report_every: float = REPORT_EVERY) -> dict[str, Plan]:
-    """The plan of every agent: what it does of itself, of the nodes that it measures, and a ping of each child's
-    router. ``secrets`` are values by name; ``report_every`` is in seconds. The same register and secrets give the
-    same versions. Raises PlanError when a secret is missing, or an agent has nothing to do."""
+def plans_of(
+    register: Register,
+    secrets: Mapping[str, str],
+    *,
+    report_every: float = REPORT_EVERY,
+    sessions: Sessions = NO_SESSIONS,
+) -> dict[str, Plan]:
+    """The plan of every agent: what it does of itself, of the nodes that it measures, a ping of each child's router,
+    and the STAMP sessions of those that have a Session Identifier. ``secrets`` are values by name; ``report_every`` is
+    in seconds. The same register, secrets and sessions give the same versions. Raises PlanError when a secret is
+    missing, or an agent has nothing to do."""
     jobs: dict[str, list[Job]] = {agent: [] for agent in register.agents}
-    for agent, job in assigned(register):
+    for agent, job in _runs(register):
         jobs[agent].append(_with_secrets(job, secrets))
     idle = next((agent for agent, own in jobs.items() if not own), None)
     if idle is not None:
         raise PlanError(f"agent {idle!r} has no jobs on {register.day}: give its template checks in the topology")
-    return {agent: _plan(agent, tuple(own), report_every) for agent, own in jobs.items()}
+    beats: dict[str, list[Beat]] = {}
+    keys: dict[str, dict[int, str]] = {}
+    for link in _links(register):
+        ssid = sessions.ssids.get(link.agent)
+        if ssid is not None:
+            key = sessions.key(link.reflector, link.agent)
+            beats.setdefault(link.agent, []).append(Beat(_with_params(link.job, key=key), ssid))
+            keys.setdefault(link.reflector, {})[ssid] = key
+    return {
+        agent: _plan(agent, report_every, tuple(own), tuple(beats.get(agent, ())), _reflect(register, agent, keys))
+        for agent, own in jobs.items()
+    }
 
 
 def plan_of(register: Register, agent: str, secrets: Mapping[str, str], *, report_every: float = REPORT_EVERY) -> Plan:
@@ -48,13 +69,49 @@ def plan_of(register: Register, agent: str, secrets: Mapping[str, str], *, repor
     return plans_of(register, secrets, report_every=report_every)[agent]
 
 
-def _plan(agent: str, jobs: tuple[Job, ...], report_every: float) -> Plan:
-    content = msgspec.json.encode((agent, report_every, jobs), order="sorted")
-    return Plan(agent, hashlib.sha256(content).hexdigest()[:16], report_every, jobs)
+def _plan(
+    agent: str, report_every: float, jobs: tuple[Job, ...], beats: tuple[Beat, ...], reflect: Reflect | None
+) -> Plan:
+    content = msgspec.json.encode((agent, report_every, jobs, beats, reflect), order="sorted")
+    return Plan(agent, hashlib.sha256(content).hexdigest()[:16], report_every, jobs, beats, reflect)
+
+
+def _reflect(register: Register, agent: str, keys: Mapping[str, Mapping[int, str]]) -> Reflect | None:
+    """What an agent reflects; at the root the collector does."""
+    if agent == register.root.id or agent not in keys:
+        return None
+    return Reflect(register.nodes[agent].reflector, keys[agent])
+
+
+class _Link(NamedTuple):
+    """A session of an ``agent`` with the reflector at a node."""
+
+    agent: str
+    reflector: str
+    job: Job
+
+
+def _links(register: Register) -> Iterator[_Link]:
+    """Every agent's sessions: with the centre, and with its parent's agent where that reflects."""
+    root = register.root
+    for agent in register.agents:
+        node = register.nodes[agent]
+        if root.reflector:
+            yield _Link(agent, root.id, _job(node, "stamp", WITH_CENTRE, root.reflector, _BEAT))
+        parent = register.nodes.get(node.parent or "")
+        if parent is not None and parent is not root and parent.reflector:
+            yield _Link(agent, parent.id, _job(node, "stamp", WITH_PARENT, parent.reflector, _BEAT))
 
 
 def assigned(register: Register) -> Iterator[tuple[str, Job]]:
-    """Every job with the node whose agent runs it, node by node. Secrets stay names."""
+    """Every job with the node whose agent runs it. Secrets stay names, and sessions are without their keys."""
+    yield from _runs(register)
+    for link in _links(register):
+        yield link.agent, link.job
+
+
+def _runs(register: Register) -> Iterator[tuple[str, Job]]:
+    """Every job that is run now and then, node by node."""
     for node in register.nodes.values():
         agent = register.agent_of(node.id)
         for bound in checks_of(node):
@@ -79,8 +136,13 @@ def _job(node: Node, check: str, label: str, target: str, entry: CheckEntry | Pr
 
 
 def _with_secrets(job: Job, secrets: Mapping[str, str]) -> Job:
-    params = {key: _resolved(value, secrets, f"job {job.id}, parameter {key}") for key, value in job.params.items()}
-    return msgspec.structs.replace(job, params=params)
+    return _with_params(
+        job, **{key: _resolved(value, secrets, f"job {job.id}, parameter {key}") for key, value in job.params.items()}
+    )
+
+
+def _with_params(job: Job, **params: Any) -> Job:
+    return msgspec.structs.replace(job, params={**job.params, **params})
 
 
 def _resolved(value: Any, secrets: Mapping[str, str], place: str) -> Any:

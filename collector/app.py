@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from checks.contract import Clock
-from checks.stamp.reflector import Counters
 from collector import metrics
 from collector.api.agents import agent_routes
 from collector.api.readings import reading_routes
@@ -26,10 +25,8 @@ def create_app(
     *,
     agents_too: bool,
     demo: DemoControls | None = None,
-    reflection: Counters | None = None,
 ) -> FastAPI:
-    """The application for people: the page, the API, metrics; with ``agents_too`` the agents' routes as well, with
-    ``reflection`` what became of the STAMP packets."""
+    """The application for people: the page, the API, metrics; with ``agents_too`` the agents' routes as well."""
     app = FastAPI(
         title="Thông Suốt",
         summary="Connectivity of a province's government data network: what is measured, and what it means.",
@@ -39,7 +36,7 @@ def create_app(
         openapi_url="/api/v1/openapi.json",
     )
     app.include_router(reading_routes(centre.answers, clock))
-    app.router.routes += _health_routes(centre, reflection)
+    app.router.routes += _health_routes(centre)
     if agents_too:
         app.router.routes += agent_routes(centre, centre.ingest, clock)
     mount(app, centre.answers, demo=demo)
@@ -52,7 +49,7 @@ def create_agents_app(centre: Centre, clock: Clock) -> Starlette:
     return Starlette(routes=routes)
 
 
-def _health_routes(centre: Centre, reflection: Counters | None = None) -> list[BaseRoute]:
+def _health_routes(centre: Centre) -> list[BaseRoute]:
     async def healthz(_: Request) -> Response:
         well = centre.ticking
         return JSONResponse({"status": "ok" if well else "stuck"}, 200 if well else 503)
@@ -64,7 +61,7 @@ def _health_routes(centre: Centre, reflection: Counters | None = None) -> list[B
         return JSONResponse(body, 200 if ready else 503)
 
     async def exposition(_: Request) -> Response:
-        return Response(metrics.exposition(centre, reflection), media_type=metrics.CONTENT_TYPE)
+        return Response(metrics.exposition(centre), media_type=metrics.CONTENT_TYPE)
 
     return [
         Route("/healthz", healthz),

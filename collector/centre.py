@@ -16,6 +16,8 @@ from checks.contract import Clock
 from checks.model import Plan
 from checks.topology import Topology
 from collector.answers import Answers
+from collector.beats import KEEP_EVERY as KEEP_BEATS_EVERY
+from collector.beats import Beats
 from collector.drain import Drain
 from collector.evidence import Evidence
 from collector.inforce import InForce
@@ -70,7 +72,8 @@ class Centre:
     ) -> None:
         self.settings, self.state, self.journal, self.store = settings, state, journal, store
         self._clock, self._held = clock, held
-        self.inforce = InForce(topology, settings, clock)
+        self.beats = Beats(state, settings.secrets.get("stamp", ""), self._beat)
+        self.inforce = InForce(topology, settings, clock, self.beats.sessions_for)
         self.evidence = Evidence()
         self.live = Live({job: _restored(body, clock.now()) for job, body in state.things(_JOB).items()})
         self.pipeline = Pipeline(self.live, self.evidence, store.series_id, self.inforce.speaks_for, self.inforce.runs)
@@ -107,6 +110,7 @@ class Centre:
             window=settings.proof_window,
             simulated=simulated or {},
         )
+        self.beats.admit(self.scope.register, state.holders())
         self._position = self._kept_position = position_in(state)
         self._unsaved = Changes()
         self._unkept = ""
@@ -164,6 +168,11 @@ class Centre:
         self.watch.hear(node, at)
         self.evidence.report(node, at)
 
+    def _beat(self, node: str) -> None:
+        now = self._clock.now()
+        self.watch.beat(node, now)
+        self.evidence.beat(node, now)
+
     # Running
 
     async def run(self) -> None:
@@ -192,6 +201,7 @@ class Centre:
         self.stream.close()
         try:
             self._judge()
+            self._remember_beats(clean=True)
             self._keep()
             await self.watch.close()
             await self.store.close()
@@ -219,6 +229,7 @@ class Centre:
         report = entry.report
         if report.lane.value == "live":
             self.watch.hear(report.agent, entry.received_at)
+            self.beats.clock_of(report.agent, report.sent_at)
         seen, batch = self.pipeline.take(entry)
         for one in seen:
             self._see(one)
@@ -253,7 +264,11 @@ class Centre:
             self._adopt()
         if self._ticks % EXPECT_EVERY == 0:
             self.watch.expect(self._expected(), self.scope.jobs)
+        self.beats.admit(self.scope.register, self.state.holders())
+        self.beats.catch_up()
         self._judge()
+        if self._ticks % KEEP_BEATS_EVERY == 0:
+            self._remember_beats()
         if self._unsaved or self._ticks % KEEP_EVERY == 0:
             self._keep()
         self._publish()
@@ -278,6 +293,10 @@ class Centre:
             self._unsaved.things[_JOB, job] = msgspec.msgpack.encode(self.live.jobs[job])
         self.live.changed.clear()
         self.inventory.keep(self._unsaved)
+
+    def _remember_beats(self, *, clean: bool = False) -> None:
+        key, body = self.beats.kept(clean=clean)
+        self._unsaved.things[key] = body
 
     async def _keeping_house(self) -> None:
         """Apart from the ticks, which must not wait for a disk."""

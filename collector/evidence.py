@@ -18,10 +18,11 @@ class Sight(msgspec.Struct):
 
 
 class Evidence:
-    """Live evidence. A node's own agent proves it by reporting; another agent by an answer from it."""
+    """Live evidence. A node's own agent proves it by beats and by reports; another agent by an answer from it."""
 
     def __init__(self) -> None:
         self.reported_at: dict[str, int] = {}
+        self.beaten_at: dict[str, int] = {}
         self.sights: dict[str, dict[str, Sight]] = {}
         self._probed: dict[str, set[str]] = {}
         self._reached_at: dict[str, int] = {}
@@ -29,6 +30,10 @@ class Evidence:
     def report(self, agent: str, at: int) -> None:
         """A live report of the node's own agent arrived."""
         self.reported_at[agent] = max(at, self.reported_at.get(agent, 0))
+
+    def beat(self, agent: str, at: int) -> None:
+        """A packet of the STAMP session of the node's own agent arrived."""
+        self.beaten_at[agent] = max(at, self.beaten_at.get(agent, 0))
 
     def observe(self, observer: str, node: str, outcome: Outcome, at: int) -> None:
         """An agent measured something of a node. What an agent says of its own node adds nothing to its report."""
@@ -45,7 +50,7 @@ class Evidence:
     def proven_at(self, node: str) -> int:
         """When traffic last passed between the node and the centre, Unix ms; 0 for never seen."""
         answers = (sight.answered_at for sight in self.sights.get(node, {}).values())
-        return max(self.reported_at.get(node, 0), *answers, 0)
+        return max(self.reported_at.get(node, 0), self.beaten_at.get(node, 0), *answers)
 
     def failing(self, node: str, since: int) -> list[str]:
         """The healthy observers that have failed to reach the node since a time, and not reached it after."""
@@ -64,7 +69,7 @@ class Evidence:
 
     def set_back(self, lost: int) -> None:
         """The clock was set back by ``lost`` ms: what was seen before is dated by the new time."""
-        for times in (self.reported_at, self._reached_at):
+        for times in (self.reported_at, self.beaten_at, self._reached_at):
             for node in times:
                 times[node] -= lost
         for sight in (sight for sights in self.sights.values() for sight in sights.values()):

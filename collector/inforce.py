@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import logging
+from collections.abc import Callable, Iterable
 from zoneinfo import ZoneInfo
 
 from alerts.causes import Province
 from checks.contract import Clock
+from checks.stamp.keys import Sessions
 from checks.topology import Topology
 from collector.scope import Scope, scope_of
 from collector.settings import Settings
@@ -18,9 +20,17 @@ log = logging.getLogger(__name__)
 class InForce:
     """Days are the province's own, unless the settings name one."""
 
-    def __init__(self, topology: Topology, settings: Settings, clock: Clock) -> None:
-        """Raises PlanError or ValueError when the topology has no scope today."""
+    def __init__(
+        self,
+        topology: Topology,
+        settings: Settings,
+        clock: Clock,
+        sessions_for: Callable[[Iterable[str]], Sessions],
+    ) -> None:
+        """``sessions_for`` gives the STAMP sessions of agents. Raises PlanError or ValueError when the topology has no
+        scope today."""
         self._topology, self._settings, self._clock = topology, settings, clock
+        self._sessions_for = sessions_for
         self._refused_day: datetime.date | None = None
         self.day = self._today(topology)
         self.scope = self._scope(topology, self.day)
@@ -72,4 +82,6 @@ class InForce:
         return self._settings.register_day or now.date()
 
     def _scope(self, topology: Topology, day: datetime.date) -> Scope:
-        return scope_of(topology.on(day), self._settings.secrets, self._settings.report_every)
+        register = topology.on(day)
+        sessions = self._sessions_for(register.agents)
+        return scope_of(register, self._settings.secrets, self._settings.report_every, sessions)

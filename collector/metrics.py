@@ -9,18 +9,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from checks.stamp.reflector import Counters
 from collector.centre import Centre
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def exposition(centre: Centre, reflection: Counters | None = None) -> bytes:
+def exposition(centre: Centre) -> bytes:
     """The metrics in Prometheus' text format; with those of the STAMP reflector where there is one."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Source(lambda: _families(centre)))
-    if reflection is not None:
-        registry.register(_Source(lambda: _stamp(reflection)))
+    if centre.settings.listen.reflector:
+        registry.register(_Source(lambda: _stamp(centre)))
     return generate_latest(registry)
 
 
@@ -32,13 +31,18 @@ class _Source(Collector):
         return self._families()
 
 
-def _stamp(reflection: Counters) -> Iterable[Metric]:
+def _stamp(centre: Centre) -> Iterable[Metric]:
     packets = CounterMetricFamily(
         "thongsuot_stamp_packets", "STAMP test packets, by what became of them.", labels=("outcome",)
     )
-    for outcome, count in dataclasses.asdict(reflection).items():
+    for outcome, count in dataclasses.asdict(centre.beats.counters).items():
         packets.add_metric((outcome,), count)
     yield packets
+    for name, about, value in (
+        ("expected", "Agents whose STAMP sessions are answered.", centre.beats.expected),
+        ("alive", "Agents whose beats come.", centre.watch.beating),
+    ):
+        yield GaugeMetricFamily(f"thongsuot_stamp_sessions_{name}", about, value=value)
 
 
 def _families(centre: Centre) -> Iterable[Metric]:

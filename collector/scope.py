@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from checks.model import Job, Plan
 from checks.plan import assigned, plans_of
+from checks.stamp.keys import NO_SESSIONS, Sessions
 from checks.topology import Register, RegisteredOffice
 
 
@@ -55,7 +56,9 @@ class Scope:
         return self._measured.get(agent, frozenset())
 
 
-def scope_of(register: Register, secrets: Mapping[str, str], report_every: float) -> Scope:
+def scope_of(
+    register: Register, secrets: Mapping[str, str], report_every: float, sessions: Sessions = NO_SESSIONS
+) -> Scope:
     """The scope of a register. Raises PlanError, naming what is missing."""
     jobs = {job.id: (job, agent) for agent, job in assigned(register)}
-    return Scope(register, jobs, plans_of(register, secrets, report_every=report_every))
+    return Scope(register, jobs, plans_of(register, secrets, report_every=report_every, sessions=sessions))

@@ -7,20 +7,19 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from alerts.notify import notifiers_of
 from checks.contract import Clock, SystemClock
 from checks.registry import CHECKS
-from checks.stamp.reflector import Counters, open_reflector
 from checks.topology import Topology, load
 from collector.app import create_agents_app, create_app
 from collector.centre import Centre, open_journal
 from collector.journal import JournalError
-from collector.listener import Listener, unusable
+from collector.listener import Listener
 from collector.lock import lock
-from collector.settings import Settings, host_and_port
+from collector.settings import Settings
 from collector.state import StateError, StateFile
 from collector.store.embedded import EmbeddedStore
 from collector.store.influx import InfluxStore
@@ -80,8 +79,7 @@ class Server:
         self._manager = ServiceManager(os.environ, os.getpid())
         listen = centre.settings.listen
         apart = bool(listen.agents)
-        self._reflection = Counters() if listen.reflector else None
-        app = create_app(centre, clock, agents_too=not apart, demo=demo, reflection=self._reflection)
+        app = create_app(centre, clock, agents_too=not apart, demo=demo)
         self._servers = [Listener(app, "listen.page", listen.page)]
         if apart:
             agents = create_agents_app(centre, clock)
@@ -93,7 +91,7 @@ class Server:
         serving = [asyncio.create_task(server.serve(), name="serve") for server in self._servers]
         watching = asyncio.create_task(self._tell_ready(ready), name="ready")
         try:
-            with _reflecting(self.centre.settings, self._reflection):
+            with self.centre.beats.reflecting(self.centre.settings.listen.reflector):
                 await asyncio.wait((running, *serving), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
@@ -124,27 +122,6 @@ class Server:
             if self.centre.ticking:
                 self._manager.alive()
             await asyncio.sleep(self._manager.watchdog / 2)
-
-
-@contextlib.contextmanager
-def _reflecting(settings: Settings, counters: Counters | None) -> Iterator[None]:
-    """The STAMP reflector, where the settings ask for one. Raises SettingsError naming the setting."""
-    if counters is None:
-        yield
-        return
-    address = settings.listen.reflector
-    key = settings.secrets.get("stamp", "").encode()
-    try:
-        reflector = open_reflector(*host_and_port(address, "listen.reflector"), lambda _: key, counters=counters)
-    except OSError as error:
-        raise unusable("listen.reflector", address, error) from error
-    log.info("STAMP packets are reflected at udp %s", address)
-    if not key:
-        log.warning("the reflector answers anybody: set a secret named stamp, and it answers only who has it")
-    try:
-        yield
-    finally:
-        reflector.close()
 
 
 def serve(settings: Settings, topology_file: Path) -> None:

@@ -136,6 +136,11 @@ def _check_times(settings: Settings, source: Path) -> None:
             f"{source}: 'alerts.silence.silent_after': {silent:g} s is less than two reports of {every:g} s: "
             "one that is late would be an incident: set more, or report more often"
         )
+    if (beatless := settings.alerts.silence.beatless_after) < 2.5:
+        raise SettingsError(
+            f"{source}: 'alerts.silence.beatless_after': {beatless:g} s is less than the 2.5 s that an agent needs to "
+            "find out that its packets are lost: set 2.75, or more"
+        )
     if settings.store.retain_days < 1:
         raise SettingsError(
             f"{source}: 'store.retain_days': expected 1 or more, got {settings.store.retain_days}: "

@@ -104,6 +104,7 @@ class StateFile:
         self._cursor = self._engine.raw_connection().cursor()
         self._path = path or "state"
         self._tokens: dict[bytes, str] = {}
+        self._holders: frozenset[str] = frozenset()
         self._tokens_version = -1
         try:
             with self._engine.begin() as db:
@@ -145,12 +146,21 @@ class StateFile:
 
     def agent_of(self, token: str) -> str | None:
         """The node whose agent holds a token. A revocation by any process holds from the next call on."""
+        self._look_at_tokens()
+        return self._tokens.get(token_digest(token))
+
+    def holders(self) -> frozenset[str]:
+        """The nodes whose agents have a token; as fresh as :meth:`agent_of`."""
+        self._look_at_tokens()
+        return self._holders
+
+    def _look_at_tokens(self) -> None:
         version = self._cursor.execute("PRAGMA data_version").fetchone()[0]
         if version != self._tokens_version:
             with self._engine.begin() as db:
                 self._tokens = {row.token_sha256: row.node for row in db.execute(sa.select(_agent))}
+            self._holders = frozenset(self._tokens.values())
             self._tokens_version = version
-        return self._tokens.get(token_digest(token))
 
     def agents(self) -> dict[str, int]:
         """The nodes whose agents have a token, and when it was made (Unix ms)."""

@@ -82,10 +82,20 @@ class Watch:
         """How many there are."""
         return len(self._desk.open)
 
+    @property
+    def beating(self) -> int:
+        """How many agents' beats come just now."""
+        return self._desk.beating(self._clock.now())
+
     def hear(self, agent: str, at: int) -> None:
         """A live report of an agent arrived, now. One that is not expected (any more) is not missed later."""
         if agent in self._agents:
             self._desk.hear(agent, at)
+
+    def beat(self, agent: str, at: int) -> None:
+        """A packet of an agent's STAMP session arrived, now."""
+        if agent in self._agents:
+            self._desk.beat(agent, at)
 
     def take(self, seen: Seen) -> None:
         """Takes the newest measurement of a job."""

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping
 from checks import strict
 from checks.contract import AnyCheck
 from checks.located import Document, InvalidValueError, Place
-from checks.topology.model import FROM_PARENT, CheckEntry, Device, Link, Probe, Service, checks_of
+from checks.topology.model import (
+    FROM_PARENT,
+    WITH_CENTRE,
+    WITH_PARENT,
+    CheckEntry,
+    Device,
+    Link,
+    Probe,
+    Service,
+    checks_of,
+)
 from checks.topology.written import NodeEntry, Template, Written, node_of
 
 
@@ -81,7 +91,11 @@ def _labels(document: Document, at: Place, entry: NodeEntry, written: Written) -
         node = node_of(entry, template)
     except ValueError:
         return  # noted
-    taken = {("ping", FROM_PARENT): "the probe by its parent"}
+    taken = {
+        ("ping", FROM_PARENT): "the probe by its parent",
+        ("stamp", WITH_CENTRE): "its session with the centre",
+        ("stamp", WITH_PARENT): "its session with its parent",
+    }
     for bound in checks_of(node):
         check, owner = bound.entry.check, bound.owner or "its own agent"
         key = (check, bound.label)

@@ -23,6 +23,8 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 FROM_PARENT: Final = "from-parent"
 OWN_HOST: Final = "agent"
+WITH_CENTRE: Final = "centre"
+WITH_PARENT: Final = "parent"
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -128,7 +130,9 @@ class Probe(msgspec.Struct, frozen=True):
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A place with an agent, or measured by another's. ``at`` is (latitude, longitude) in degrees, WGS 84. ``checks``
-    are those that the node's own agent, if it has one, makes of itself. ``became`` are the ids of its successors."""
+    are those that the node's own agent, if it has one, makes of itself. ``became`` are the ids of its successors.
+    ``reflector`` is the host:port to which agents send STAMP packets: that of the root, where the collector sends them
+    back, all of them; that of another node, where its agent does, those of its children."""
 
     id: str
     name: str
@@ -148,6 +152,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[Service, ...] = ()
     checks: tuple[CheckEntry, ...] = ()
     probe: Probe = Probe()
+    reflector: str = ""
 
     @property
     def period(self) -> Period:

@@ -7,6 +7,8 @@ import zoneinfo
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from checks.contract import host_port
+from checks.errors import ObserverError
 from checks.located import Document, Place
 from checks.topology.model import Period
 from checks.topology.written import NodeEntry, Template, Written, node_of
@@ -58,6 +60,7 @@ def _node(document: Document, at: Place, entry: NodeEntry, written: Written, kno
     _dates(document, at, Period(entry.since, entry.until))
     _references(document, at, entry, known_ids)
     _position(document, at, entry)
+    _reflector(document, at, entry)
     sound = _prefix(document, at, entry)
     template = written.templates.get(entry.template)
     if template is None:
@@ -97,6 +100,15 @@ def _position(document: Document, at: Place, entry: NodeEntry) -> None:
         document.problem((*at, "at"), f"latitude {latitude:g} is not in -90 to 90: expected [latitude, longitude]")
     if not -180 <= longitude <= 180:
         document.problem((*at, "at"), f"longitude {longitude:g} is not in -180 to 180: expected [latitude, longitude]")
+
+
+def _reflector(document: Document, at: Place, entry: NodeEntry) -> None:
+    if not entry.reflector:
+        return
+    try:
+        host_port(entry.reflector)
+    except ObserverError as error:
+        document.problem((*at, "reflector"), error.summary.removeprefix("target "))
 
 
 def _prefix(document: Document, at: Place, entry: NodeEntry) -> bool:

@@ -58,6 +58,7 @@ class NodeEntry(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[Service, ...] = ()
     checks: tuple[CheckEntry, ...] = ()
     probe: Probe | None = None
+    reflector: str = ""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,4 +127,5 @@ def node_of(entry: NodeEntry, template: Template) -> Node:
         services=merged(template.services, entry.services),
         checks=(*template.checks, *entry.checks),
         probe=entry.probe or template.probe,
+        reflector=entry.reflector,
     )

@@ -28,8 +28,8 @@ def with_reflector(folder: Path, port: int, key: str = "") -> Installed:
 
 
 def stamp(port: int, key: str) -> Outcome:
-    params = StampParams(count=5, spacing=0.01, wait=0.3, key=key)
-    context = Context(SystemClock(), 5.0, {})
+    params = StampParams(count=5, spacing=0.01, wait=3.0, key=key)
+    context = Context(SystemClock(), 10.0, {})
 
     async def run() -> Outcome:
         return await CHECK.run(Target("n", f"127.0.0.1:{port}"), params, context)
