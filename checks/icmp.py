@@ -22,7 +22,7 @@ from typing import Final
 from checks import error_queue
 from checks import icmp_format as wire
 from checks.contract import Address
-from checks.icmp_socket import Control, asked, kernel_time, open_socket
+from checks.icmp_socket import Control, control_messages, kernel_time, open_socket
 
 _MAX_PACKET: Final = 65_535
 
@@ -83,7 +83,7 @@ class Pinger:
         self._sent[sequence] = _Sent(probe, self._count, time.monotonic(), time.time_ns())
         probe.add_done_callback(lambda _: self._forget(sequence, probe))
         try:
-            self._emit(packet, asked(self._family, ttl, source), str(address))
+            self._emit(packet, control_messages(self._family, ttl, source), str(address))
         except OSError:
             probe.cancel()
             raise

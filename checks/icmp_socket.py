@@ -84,7 +84,7 @@ def _filter(sock: socket.socket, family: int) -> None:
         sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("@8I", *words))
 
 
-def asked(family: int, ttl: int | None, source: Address | None) -> list[Control]:
+def control_messages(family: int, ttl: int | None, source: Address | None) -> list[Control]:
     """The control messages that give a packet its time to live and its source (ip(7), RFC 3542)."""
     control = []
     v6 = family == socket.AF_INET6

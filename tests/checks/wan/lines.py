@@ -38,7 +38,7 @@ KERNEL = {
     "ipv4/icmp_ratelimit": 0,
     "ipv6/icmp/ratelimit": 0,
 }
-QUICK: dict[str, Any] = {"count": 10, "spacing": 0.01, "wait": 0.3}
+QUICK: dict[str, Any] = {"count": 10, "spacing": 0.01, "wait": 0.5}
 
 AGENT = """
 import asyncio, json, os, sys
