@@ -45,6 +45,7 @@ async def _server(address: str, params: TlsParams, ctx: Context, begun: float) -
         sent=shown.sent,
         used=shown.used,
         crl_file=params.crl_file,
+        staple=shown.staple,
         strict=params.strictly and bool(shown.used),
     )
     examined = await examine(asked, name, ctx, limit=_left(ctx, begun))

@@ -14,8 +14,8 @@ import msgspec
 from cryptography import x509
 
 from checks.certificates import Certificate
-from checks.tls import crl
-from checks.tls.examined import Asked, Examined, Failed
+from checks.tls import crl, ocsp
+from checks.tls.examined import Asked, Examined, Failed, Staple
 from checks.tls.names import matches
 from checks.tls.parsing import authorities, called, in_file, parsed, path
 from checks.tls.validation import Rules, validate
@@ -57,6 +57,7 @@ def _examine(asked: Asked) -> Examined:
     except ValueError as error:
         raise _FaultError("malformed", str(error)) from error
     anchored = chain[-1] in anchors
+    staple = ocsp.read(asked.staple, sent[0], _second(chain), at) if asked.staple is not None else None
     revocation = crl.revocation(chain, lists, at) if lists else crl.Revocation()
     strict = asked.strict and anchored and len(chain) > 1  # a leaf that is trusted as it is needs no path
     return Examined(
@@ -66,7 +67,8 @@ def _examine(asked: Asked) -> Examined:
         objection=_objection(sent, known[sent[0]], asked.name, Rules(anchors, at)) if strict else "",
         revoked=tuple(called(one.subject) for one in revocation.revoked),
         unknown=revocation.unknown,
-        until=_until(asked.at, known.values(), lists),
+        staple=staple,
+        until=_until(asked.at, known.values(), lists, staple),
     )
 
 
@@ -127,10 +129,21 @@ def _objection(sent: Sequence[x509.Certificate], leaf: Certificate, name: str, r
     return problem if then.problem else ""
 
 
-def _until(at: float, known: Iterable[Certificate], lists: Sequence[x509.CertificateRevocationList]) -> float:
-    """When the answer may change next though nothing else does: a certificate begins or ends, a list is out of date."""
+def _second(chain: Sequence[x509.Certificate]) -> x509.Certificate | None:
+    return chain[1] if len(chain) > 1 else None
+
+
+def _until(
+    at: float,
+    known: Iterable[Certificate],
+    lists: Sequence[x509.CertificateRevocationList],
+    staple: Staple | None,
+) -> float:
+    """When the answer may change next though nothing else does: a certificate begins or ends, a list or a staple gets
+    out of date."""
     edges = [edge for one in known for edge in (one.not_before, one.not_after)]
     edges += [edge.timestamp() for one in lists for edge in (one.last_update_utc, one.next_update_utc) if edge]
+    edges += [staple.until] if staple is not None and staple.until is not None else []
     return min((edge for edge in edges if edge > at), default=float("inf"))
 
 

@@ -12,7 +12,8 @@ class Asked(msgspec.Struct, frozen=True):
     handshake's verification ``used``; the name they should be for; and the time, in Unix seconds.
 
     With ``trust`` and nothing used, a path is sought to the authorities of ``ca_file`` (empty: the host's). With
-    ``strict`` the path is validated by RFC 5280 too."""
+    ``strict`` the path is validated by RFC 5280 too. ``staple`` is what the server stapled (empty: nothing), None when
+    it was not asked."""
 
     at: float
     name: str = ""
@@ -24,6 +25,16 @@ class Asked(msgspec.Struct, frozen=True):
     ca_file: str = ""
     crl_file: str = ""
     strict: bool = False
+    staple: bytes | None = None
+
+
+class Staple(msgspec.Struct, frozen=True):
+    """A stapled OCSP response: its ``status`` ("good", "revoked", "unknown"; empty when there is none to rely on), the
+    ``problem`` with it, and when it ends, Unix seconds."""
+
+    status: str = ""
+    problem: str = ""
+    until: float | None = None
 
 
 class Examined(msgspec.Struct, frozen=True, tag=True):
@@ -37,6 +48,7 @@ class Examined(msgspec.Struct, frozen=True, tag=True):
     objection: str = ""
     revoked: tuple[str, ...] = ()
     unknown: str = ""
+    staple: Staple | None = None
     until: float = float("inf")
 
 

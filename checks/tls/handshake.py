@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import socket
 import ssl
@@ -11,8 +12,9 @@ from typing import Any
 
 from checks import tcp, trust
 from checks.contract import Context
-from checks.errors import TargetError
+from checks.errors import CheckError, TargetError
 from checks.model import Metric
+from checks.tls import staple
 from checks.tls.params import TlsParams
 from checks.tls.starttls import begin
 
@@ -33,7 +35,8 @@ WEAK = "a key or signature is too weak"
 class Handshake:
     """What a server showed: the chain that it ``sent``, in DER, and the one that verification ``used`` (empty when it
     failed, or was not asked). ``problem`` is why OpenSSL does not trust it; empty when it does, or was not asked.
-    ``bits`` is the strength of the cipher. ``older`` is a version below the least that the server takes as well."""
+    ``bits`` is the strength of the cipher. ``older`` is a version below the least that the server takes as well.
+    ``staple`` is what it staples, in DER, empty for nothing; None when that was not asked, or cannot be."""
 
     protocol: str
     sent: tuple[bytes, ...]
@@ -43,6 +46,7 @@ class Handshake:
     bits: int = 0
     seconds: float = 0.0
     older: str = ""
+    staple: bytes | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +60,17 @@ class Server:
 
 async def fetch(server: Server, params: TlsParams, ctx: Context) -> tuple[tuple[Metric, ...], Handshake]:
     """The times of the connection, and what the server showed: one handshake; a second that trusts anything when the
-    first is refused, to see why; one more for ``refuse_older``. Raises CheckError, or OSError from below."""
+    first is refused, to see why; one more for each of ``refuse_older`` and ``staple``. Raises CheckError, or OSError
+    from below."""
+    times, shown = await _shown(server, params, ctx)
+    return times, await _asked_more(shown, server, params, ctx)
+
+
+async def _shown(server: Server, params: TlsParams, ctx: Context) -> tuple[tuple[Metric, ...], Handshake]:
     problem = ""
     if params.verify:
-        context = trust.verifying(params.ca_file, check_hostname=False)
         try:
-            times, shown = await _connected(server, context, params, ctx)
-            return times, await _with_older(shown, server, params, ctx)
+            return await _connected(server, trust.verifying(params.ca_file, check_hostname=False), params, ctx)
         except ssl.SSLCertVerificationError as error:
             problem = _problem(error)
         except ssl.SSLError as error:
@@ -73,7 +81,7 @@ async def fetch(server: Server, params: TlsParams, ctx: Context) -> tuple[tuple[
         clear = error.reason == "WRONG_VERSION_NUMBER"
         why = "what listens there does not speak TLS" if clear else f"TLS failed ({error.reason or error})"
         raise TargetError("tls", f"{server.name}: port {server.port}: {why}", answered=True) from error
-    return times, await _with_older(dataclasses.replace(shown, problem=problem), server, params, ctx)
+    return times, dataclasses.replace(shown, problem=problem)
 
 
 def _problem(error: ssl.SSLCertVerificationError) -> str:
@@ -84,25 +92,38 @@ def _problem(error: ssl.SSLCertVerificationError) -> str:
     return NO_ANCHOR if error.verify_code in _CHAIN_CODES else f"the chain is not valid ({error.verify_message})"
 
 
-async def _with_older(shown: Handshake, server: Server, params: TlsParams, ctx: Context) -> Handshake:
-    """The same, with the version below ``min_version`` that the server takes too."""
-    context = trust.accepting_below(params.min_version) if params.refuse_older else None
-    if context is None:
-        return shown
+async def _asked_more(shown: Handshake, server: Server, params: TlsParams, ctx: Context) -> Handshake:
+    """The same, with what takes a connection of its own. A server that does not go along does not do what was asked."""
+    older = trust.accepting_below(params.min_version) if params.refuse_older else None
+    with contextlib.suppress(ssl.SSLError, ConnectionError, CheckError):
+        if older is not None:
+            _, old = await _connected(server, older, params, ctx)
+            shown = dataclasses.replace(shown, older=old.protocol)
+    with contextlib.suppress(ConnectionError, CheckError):
+        if params.staple:
+            connected = await _opened(server, params, ctx)
+            with connected.sock as sock:
+                shown = dataclasses.replace(shown, staple=await staple.ask(sock, server.name))
+    return shown
+
+
+async def _opened(server: Server, params: TlsParams, ctx: Context) -> tcp.Connected:
+    """A connection on which TLS may begin."""
+    connected = await tcp.connect(ctx, server.host, server.port)
     try:
-        _, older = await _connected(server, context, params, ctx)
-    except (ssl.SSLError, ConnectionError):
-        return shown
-    return dataclasses.replace(shown, older=older.protocol)
+        if params.starttls:
+            await begin(params.starttls, connected.sock, f"{server.name}: port {server.port}")
+    except BaseException:
+        connected.sock.close()
+        raise
+    return connected
 
 
 async def _connected(
     server: Server, context: ssl.SSLContext, params: TlsParams, ctx: Context
 ) -> tuple[tuple[Metric, ...], Handshake]:
-    connected = await tcp.connect(ctx, server.host, server.port)
+    connected = await _opened(server, params, ctx)
     try:
-        if params.starttls:
-            await begin(params.starttls, connected.sock, f"{server.name}: port {server.port}")
         shown = await _handshake(connected.sock, context, server.name, ctx)
     except BaseException:
         connected.sock.close()

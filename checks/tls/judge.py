@@ -10,7 +10,7 @@ from typing import Any
 from checks.certificates import Certificate
 from checks.findings import Finding, conclude, level
 from checks.model import Metric, Outcome, State
-from checks.tls.examined import Examined
+from checks.tls.examined import Examined, Staple
 from checks.tls.handshake import NO_ANCHOR, WEAK, Handshake
 from checks.tls.names import matches
 from checks.tls.params import TlsParams
@@ -86,6 +86,8 @@ def _metrics(examined: Examined, now: float) -> Iterable[Metric]:
     for name, whole in (("tls.chain", examined.chain), ("tls.sent", _sent(examined))):
         ends = min((one.not_after for one in whole), default=examined.chain[0].not_after)
         yield Metric(f"{name}.days_left", (ends - now) / _DAY, "d")
+    if examined.staple is not None and examined.staple.until is not None:
+        yield Metric("tls.staple.days_left", (examined.staple.until - now) / _DAY, "d")
     for name, each in (("tls.certificate", examined.chain), ("tls.certificate.unused", examined.spare)):
         for one in each:
             yield Metric(f"{name}.days_left", (one.not_after - now) / _DAY, "d", one.instance)
@@ -219,6 +221,12 @@ def _weak(chain: Sequence[Certificate], problem: str) -> Iterable[Finding]:
 def _revoked(examined: Examined) -> Iterable[Finding]:
     for who in examined.revoked:
         yield Finding(State.CRIT, "revoked", f"{who!r} is on its authority's revocation list: replace it at once")
+    staple = examined.staple or Staple()
+    if staple.status == "revoked":
+        yield Finding(State.CRIT, "revoked", "its authority says that it is revoked: replace it at once")
+    if staple.problem or staple.status == "unknown":
+        text = staple.problem or "says that its authority does not know the certificate"
+        yield Finding(State.WARN, "staple", f"the OCSP response that the server staples {text}: look at its stapling")
     if examined.unknown:
         yield Finding(State.UNKNOWN, "crl", f"{examined.unknown}: bring crl_file up to date")
 

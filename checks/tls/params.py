@@ -23,7 +23,8 @@ class TlsParams(Params, frozen=True):
     ``strict`` also holds the chain to RFC 5280 and to what browsers ask of authorities; by default only where the
     host's authorities are trusted, since private ones seldom keep to it. ``starttls`` is the protocol that begins in
     clear. ``min_version`` and ``min_bits`` are the least that may be agreed on; with ``refuse_older``, the server is
-    asked whether it still takes less. ``password`` opens a PKCS#12 file."""
+    asked whether it still takes less; with ``staple``, for a stapled OCSP response, which takes TLS 1.2. ``password``
+    opens a PKCS#12 file."""
 
     server_name: str = ""
     ca_file: str = ""
@@ -34,6 +35,7 @@ class TlsParams(Params, frozen=True):
     min_version: Version = "TLSv1.2"
     min_bits: Annotated[int, msgspec.Meta(ge=0, le=256)] = 128
     refuse_older: bool = False
+    staple: bool = False
     levels: Levels = Levels(warn=30, crit=7)
     steps: tuple[float, ...] = (30, 14, 7, 1)
     password: Secret = ""

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, NoEncryption, pkcs12
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, pkcs12
 
 from checks.errors import ObserverError, TargetError
 from checks.model import State
@@ -68,6 +70,23 @@ async def test_der_and_pkcs12_are_read_too(tmp_path: Path, password: str) -> Non
     if password:
         with pytest.raises(TargetError, match="nor PKCS#12 that the password opens"):
             await look(str(tmp_path / "two.p12"), password="another")
+
+
+async def test_a_certificate_on_its_authority_s_list_is_revoked(tmp_path: Path) -> None:
+    crl_file = tmp_path / "lists.pem"
+    lists = b""
+    for by, revoked in ((MIDDLE, LEAF), (ROOT, ENDING)):
+        builder = x509.CertificateRevocationListBuilder(by.certificate.subject, NOW - DAY, NOW + DAY)
+        entry = x509.RevokedCertificateBuilder(revoked.certificate.serial_number, NOW - DAY).build()
+        builder = builder.add_extension(x509.CRLNumber(1), critical=False).add_revoked_certificate(entry)
+        lists += builder.sign(by.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    crl_file.write_bytes(lists)
+    path = file(tmp_path, LEAF, MIDDLE, ROOT)
+    outcome = await look(path, crl_file=str(crl_file))
+    assert (outcome.state, outcome.reason) == (State.CRIT, "revoked")
+    assert outcome.summary == f"{path}: 'portal.bk.example' is on its authority's revocation list: replace it at once"
+    with pytest.raises(ObserverError, match="expected lists in PEM or one in DER"):
+        await look(path, crl_file=path)
 
 
 async def test_a_file_that_cannot_be_had_says_whose_fault_it_is(tmp_path: Path) -> None:
