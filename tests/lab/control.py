@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from tests.lab.layout import Role
-from tests.lab.line import Way
+from tests.lab.line import WAYS, Way
 from tests.lab.link import PLAIN, Shape
 from tests.lab.province import Province
 
@@ -61,8 +61,7 @@ def perform(province: Province, command: Command) -> Answer:
         case "limit":
             line.limit(command.rate, *command.ways)
         case "shape":
-            ways = command.ways or ("to-node", "to-parent")
-            line.shape(*(command.shape if way in ways else PLAIN for way in ("to-node", "to-parent")))
+            line.shape(*(command.shape if way in (command.ways or WAYS) else PLAIN for way in WAYS))
         case "mend":
             line.mend()
     return Answer(f"{command.verb}: the {command.role} line of {command.node}")

@@ -20,7 +20,7 @@ from tests.lab.netns import Namespace, end
 from tests.lab.province import Province
 from tests.lab.router import COMMUNITY
 from tests.lab.topology import topology_of
-from tests.peers import need, running
+from tests.peers import accepts, need, running
 from tests.pki import issue
 
 _BIN = Path(sys.executable).parent
@@ -93,8 +93,11 @@ def _toml(path: Path, settings: Mapping[str, Any]) -> Path:
 
 @contextlib.contextmanager
 def _relayed(inside: Namespace, meeting: Path, host: str, port: int) -> Iterator[None]:
-    """A port of this machine is a port of the namespace's loopback: a file is reached from both."""
+    """A port of this machine is a port of the namespace's loopback: a file is reached from both. Raises ValueError when
+    it is taken."""
     need("socat", "setpriv")
+    if accepts(port, host):
+        raise ValueError(f"{host}:{port}: somebody listens there already: choose another address for the page")
     far = inside.argv("socat", f"UNIX-LISTEN:{meeting},fork,mode=600", f"TCP:127.0.0.1:{port}")
     near = ["socat", f"TCP-LISTEN:{port},bind={host},fork,reuseaddr", f"UNIX-CONNECT:{meeting}"]
     with (

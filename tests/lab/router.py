@@ -104,7 +104,7 @@ def folders(names: Sequence[str]) -> Iterator[None]:
     try:
         for name in names:
             for folder, group in ((Path("/etc/frr", name), "frr"), (Path("/run/frr", name), "frrvty")):
-                folder.mkdir(mode=0o755)
+                folder.mkdir(mode=0o755, parents=True)
                 shutil.chown(folder, "frr", group)
         yield
     finally:
@@ -118,7 +118,7 @@ def forget(names: Sequence[str]) -> None:
         shutil.rmtree(Path("/run/frr", name), ignore_errors=True)
     # All routers of a host share these, whatever namespace they are in.
     if [path.name for path in Path("/run/frr").iterdir()] == ["ospfd-gr.json"]:
-        Path("/run/frr/ospfd-gr.json").unlink()
+        Path("/run/frr/ospfd-gr.json").unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # others use it
         Path("/var/tmp/frr").rmdir()
 

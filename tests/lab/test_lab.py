@@ -68,13 +68,17 @@ def test_a_person_sees_every_node_connected_breaks_a_line_and_ends_the_lab(lab: 
     assert lab("status").returncode == 1
 
 
-def test_what_cannot_be_done_is_said_and_changes_nothing(lab: Lab) -> None:
-    wrong, second = lab("cut", "c2", "backup"), lab("up", "--page", lab.page)
+def test_what_cannot_be_done_is_said_and_changes_nothing(lab: Lab, tmp_path: Path) -> None:
+    elsewhere = msgspec.structs.replace(lab, folder=tmp_path / "other")
 
-    assert (wrong.returncode, second.returncode) == (1, 1)
+    wrong, second, other = lab("cut", "c2", "backup"), lab("up"), elsewhere("up", "--page", lab.page)
+
+    assert (wrong.returncode, second.returncode, other.returncode) == (1, 1, 1)
     assert wrong.stdout.startswith("c2 has no backup line: there are centre primary, d1 primary, c1 primary, c1 backup")
     assert "a lab is running, or was killed" in second.stderr
-    assert "nothing" not in lab("status").stdout
+    assert f"{lab.page}: somebody listens there already" in other.stderr
+    assert not elsewhere.folder.exists()
+    wait_until(lambda: connected(lab) == 4, "the four nodes to be connected", 60)
 
 
 def test_what_a_killed_lab_left_is_removed(lab: Lab) -> None:
