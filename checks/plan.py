@@ -72,7 +72,8 @@ def plan_of(register: Register, agent: str, secrets: Mapping[str, str], *, repor
 def _plan(
     agent: str, report_every: float, jobs: tuple[Job, ...], beats: tuple[Beat, ...], reflect: Reflect | None
 ) -> Plan:
-    content = msgspec.json.encode((agent, report_every, jobs, beats, reflect), order="sorted")
+    plain = msgspec.to_builtins((agent, report_every, jobs, beats, reflect), str_keys=True)
+    content = msgspec.json.encode(plain, order="sorted")
     return Plan(agent, hashlib.sha256(content).hexdigest()[:16], report_every, jobs, beats, reflect)
 
 

@@ -6,8 +6,9 @@ import datetime
 
 import pytest
 
-from checks.model import Job
-from checks.plan import PlanError, jobs_of, plan_of
+from checks.model import Job, Reflect
+from checks.plan import PlanError, jobs_of, plan_of, plans_of
+from checks.stamp.keys import Sessions
 from checks.topology import Register, loads
 from tests.checks.test_topology import CHECKS, HEAD
 
@@ -86,3 +87,33 @@ def test_a_router_that_answers_no_ping_is_not_probed() -> None:
     assert "d/ping/from-parent" in probed
     silent = {job.id for job in jobs_of(register(NODES.replace("probe: {interval: 3}", "probe: {off: true}")))}
     assert silent == probed - {"d/ping/from-parent"}
+
+
+REFLECTING = NODES.replace("measured_by: self, probe:", 'measured_by: self, reflector: "10.2.0.2:8862", probe:')
+CENTRE = HEAD.replace("id: bk, ", 'id: bk, reflector: "10.0.0.2:862", ')
+SESSIONS = Sessions(bytes(32), {"bk": 1, "d": 2, "b": 3})
+
+
+def test_every_agent_beats_at_the_centre_and_at_its_parent_s_agent_where_that_reflects() -> None:
+    province = loads(CENTRE + REFLECTING, "t.yaml", CHECKS).on(datetime.date(2025, 1, 1))
+    plans = plans_of(province, SECRETS, sessions=SESSIONS)
+
+    beats = {beat.job.id: (beat.ssid, beat.job.target) for plan in plans.values() for beat in plan.beats}
+    assert beats == {
+        "bk/stamp/centre": (1, "10.0.0.2:862"),
+        "d/stamp/centre": (2, "10.0.0.2:862"),
+        "b/stamp/centre": (3, "10.0.0.2:862"),
+        "b/stamp/parent": (3, "10.2.0.2:8862"),
+    }
+    with_parent = plans["b"].beats[1].job.params["key"]
+    assert plans["d"].reflect == Reflect("10.2.0.2:8862", {3: with_parent})
+    assert (plans["bk"].reflect, plans["b"].reflect) == (None, None)
+    assert len({beat.job.params["key"] for plan in plans.values() for beat in plan.beats}) == 4
+    assert set(beats) <= {job.id for job in jobs_of(province)}
+    assert plans["d"].version != plans_of(province, SECRETS, sessions=Sessions(b"other", SESSIONS.ssids))["d"].version
+
+
+def test_an_agent_without_a_session_identifier_has_no_session() -> None:
+    province = loads(CENTRE + REFLECTING, "t.yaml", CHECKS).on(datetime.date(2025, 1, 1))
+
+    assert [plan.beats for plan in plans_of(province, SECRETS).values()] == [()] * 3

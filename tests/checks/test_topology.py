@@ -303,6 +303,24 @@ def test_an_unknown_time_zone_and_tier_are_told_together() -> None:
     ]
 
 
+def test_a_reflector_needs_an_address_and_an_agent() -> None:
+    assert complaint(site("measured_by: self, reflector: 10.1.0.2")) == (
+        "t.yaml:19:99: node a, reflector: '10.1.0.2': expected host:port with a port of 1 to 65535"
+    )
+    assert complaint(site('reflector: "10.1.0.2:8862"')) == (
+        "t.yaml:19:80: node a, reflector: no agent runs here to reflect: write measured_by: self, "
+        "or leave the reflector out"
+    )
+
+
+def test_the_name_of_a_session_s_job_is_taken() -> None:
+    node = "- " + site("checks: [{check: stamp, label: centre}]")
+    with pytest.raises(
+        TopologyError, match="two jobs a/stamp/centre, of its session with the centre and of its own agent"
+    ):
+        loads(HEAD + node, "t.yaml", CHECKS | {"stamp": CHECKS["ping"]})
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TopologyError, match=r"none\.yaml:1:1: cannot be read: No such file or directory"):
         load(tmp_path / "none.yaml", CHECKS)
