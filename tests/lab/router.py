@@ -116,9 +116,12 @@ def forget(names: Sequence[str]) -> None:
     for name in names:
         shutil.rmtree(Path("/etc/frr", name), ignore_errors=True)
         shutil.rmtree(Path("/run/frr", name), ignore_errors=True)
-    # All routers of a host share these, whatever namespace they are in.
+    # All routers of a host share what follows, whatever namespace they are in.
     if [path.name for path in Path("/run/frr").iterdir()] == ["ospfd-gr.json"]:
         Path("/run/frr/ospfd-gr.json").unlink(missing_ok=True)
+    for folder in Path("/var/tmp/frr").glob("*.[0-9]*"):  # DAEMON.PID, left by one that was ended while it started
+        if not Path("/proc", folder.suffix[1:]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # others use it
         Path("/var/tmp/frr").rmdir()
 
