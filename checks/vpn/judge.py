@@ -1,13 +1,15 @@
 """A tunnel and a proof to a verdict, and that to an outcome. Pure.
 
-========  ================  =========================================================
-came back negotiated        verdict
-========  ================  =========================================================
-yes       yes               proven; leaking when the tunnel carried less than came back
-yes       no                leaking
-no        yes               negotiated only
-no        no                down
-========  ================  =========================================================
+=========  ==========  ===========================================================================
+came back  negotiated  verdict
+=========  ==========  ===========================================================================
+yes        either      proven when the tunnel carried at least that, leaking when it carried less;
+                       where that cannot be told:
+yes        yes         proven
+yes        no          leaking
+no         yes         negotiated only
+no         no          down
+=========  ==========  ===========================================================================
 """
 
 from __future__ import annotations
@@ -58,18 +60,24 @@ def _verdict(seen: Seen) -> tuple[str, State, str, str]:
             return "negotiated only", State.CRIT, "no-traffic", f"{tunnel.said}, but {nothing}{because}"
         return "down", State.CRIT, "tunnel-down", f"{tunnel.said}; {nothing}{because}"
     came = f"{len(proof.times)} of {proof.sent} packets to {proof.whom} came back"
-    if not tunnel.up:
-        return "leaking", State.CRIT, "leaking", f"{came} outside the tunnel: {tunnel.said}"
-    if seen.outside:
-        return "leaking", State.CRIT, "leaking", f"{came} by way of {seen.outside}, which is outside the tunnel"
-    least = len(proof.times) * proof.size
-    carried = seen.carried
-    if carried is not None and min(carried.received, carried.sent) < least:
-        how = (
-            f"which is {least} bytes each way, and the tunnel carried {carried.sent} there and {carried.received} back"
-        )
-        return "leaking", State.CRIT, "leaking", f"{came}, {how}: the route goes round it"
+    round_it = _round_it(seen)
+    if round_it:
+        return "leaking", State.CRIT, "leaking", f"{came}{round_it}"
     return "proven", State.OK, "", f"{proof.whom} answers through the tunnel to {tunnel.peer}"
+
+
+def _round_it(seen: Seen) -> str:
+    """What shows that traffic goes round the tunnel; empty when nothing does. What the tunnel carried says more than
+    what its daemon thinks of the keys."""
+    if seen.outside:
+        return f" by way of {seen.outside}, which is outside the tunnel"
+    if seen.carried is None:
+        return "" if seen.tunnel.up else f" outside the tunnel: {seen.tunnel.said}"
+    least = len(seen.proof.times) * seen.proof.size
+    received, sent = seen.carried.received, seen.carried.sent
+    if min(received, sent) >= least:
+        return ""
+    return f", {least} bytes each way, and the tunnel carried {sent} there and {received} back: the route goes round it"
 
 
 def _proof_metrics(proof: Proof) -> tuple[Metric, ...]:

@@ -36,7 +36,7 @@ from checks.errors import CheckError
 from checks.vpn.check import CHECK
 target, values = json.loads(sys.stdin.readline())
 try:
-    context = Context(SystemClock(), 10.0, {})
+    context = Context(SystemClock(), 20.0, {})
     outcome = asyncio.run(CHECK.run(Target("n", target), params_of(CHECK, values), context))
 except CheckError as error:
     outcome = error.outcome()
@@ -57,7 +57,7 @@ class Office:
             "through": self.wire.centre.host,
             "source": self.wire.office.host,
             "key": KEY,
-            "wait": 0.4,
+            "wait": 4,  # for as long only as something does not come back
         }
         asked = self.wire.office.where.argv(*prefix, "env", f"PYTHONPATH={TOP}", sys.executable, "-c", _CHECK)
         return _run(asked, json.dumps([target, values | params]))

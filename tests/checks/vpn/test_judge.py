@@ -17,7 +17,7 @@ from checks.vpn.tunnel import Count, Tunnel
 from tests.checks.vpn.conftest import metrics
 
 UP = Tunnel(up=True, said="keys are good", peer="centre", age=5, keys="k1", counts={"a": Count(0, 0)})
-DOWN = Tunnel(up=False, said="no keys")
+DOWN = Tunnel(up=False, said="no keys", peer="centre")
 BACK = Proof("r:862", 2, 100, (0.01, 0.02))
 LOST = Proof("r:862", 2, 100)
 ENOUGH, TOO_LITTLE = Count(200, 200), Count(200, 199)
@@ -38,7 +38,7 @@ def judged(seen: Seen, memory: dict[str, Any] | None = None) -> Outcome:
             "leaking",
             "leaking",
             (
-                "2 of 2 packets to r:862 came back, which is 200 bytes each way, "
+                "2 of 2 packets to r:862 came back, 200 bytes each way, "
                 "and the tunnel carried 199 there and 200 back: the route goes round it"
             ),
         ),
@@ -49,6 +49,7 @@ def judged(seen: Seen, memory: dict[str, Any] | None = None) -> Outcome:
             "leaking",
             "2 of 2 packets to r:862 came back by way of 192.0.2.1, which is outside the tunnel",
         ),
+        (Seen(DOWN, BACK, 1, ENOUGH), State.OK, "", "proven", "r:862 answers through the tunnel to centre"),
         (
             Seen(DOWN, BACK, 1),
             State.CRIT,

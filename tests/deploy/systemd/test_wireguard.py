@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from checks.vpn.wireguard import HELPER, QUESTIONS, Peer, parse
+from tests.deploy.systemd.handbook import commands
 from tests.deploy.systemd.machine import Machine, booted
 from tests.peers import need, wait_until
 
 UNITS = Path(__file__).parents[3] / "deploy" / "systemd"
 SOCKET, SERVICE = UNITS / "thongsuot-wireguard.socket", UNITS / "thongsuot-wireguard@.service"
+INSTALLED = "/opt/thongsuot/share/thongsuot/systemd"
 NOBODY = ("setpriv", "--reuid=nobody", "--clear-groups", "--regid")
 ASK = f"import socket; s = socket.socket(socket.AF_UNIX); s.connect('{HELPER}'); print(s.makefile().read(), end='')"
 
@@ -48,9 +50,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     need("systemd-nspawn", "unshare", "setpriv", "nsenter", "wg", "wireguard-go", root=True)
     with booted(tmp_path_factory.mktemp("machine"), {}) as machine:
         machine.run("groupadd", "--system", "thongsuot-agent")
+        machine.run("mkdir", "--parents", INSTALLED)
         for unit in (SOCKET, SERVICE):
-            machine.write(f"/etc/systemd/system/{unit.name}", unit.read_text())
-        machine.run("systemctl", "start", SOCKET.name)
+            machine.write(f"{INSTALLED}/{unit.name}", unit.read_text())
+        machine.run("sh", "-ec", commands("Tunnels"))
         yield machine
 
 
