@@ -17,7 +17,7 @@ from checks.certificates import Certificate
 from checks.tls import crl, ocsp
 from checks.tls.examined import Asked, Examined, Failed, Staple
 from checks.tls.names import matches
-from checks.tls.parsing import authorities, called, in_file, parsed, path
+from checks.tls.parsing import UNREADABLE, authorities, called, in_file, parsed, path
 from checks.tls.validation import Rules, validate
 
 
@@ -54,7 +54,7 @@ def _examine(asked: Asked) -> Examined:
     lists = _lists(asked.crl_file)
     try:
         known = {one: parsed(one, sent=one in sent) for one in (*chain, *sent)}
-    except ValueError as error:
+    except UNREADABLE as error:
         raise _FaultError("malformed", str(error)) from error
     anchored = chain[-1] in anchors
     staple = ocsp.read(asked.staple, sent[0], _second(chain), at) if asked.staple is not None else None
@@ -77,14 +77,14 @@ def _sent(asked: Asked) -> tuple[x509.Certificate, ...]:
         return _load(asked.sent)
     try:
         return in_file(asked.file, asked.password)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise _FaultError("malformed", str(error)) from error
 
 
 def _load(chain: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(map(x509.load_der_x509_certificate, chain))
-    except ValueError as error:
+    except UNREADABLE as error:
         raise _FaultError("malformed", str(error)) from error
 
 

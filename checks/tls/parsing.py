@@ -19,6 +19,9 @@ from checks.certificates import Certificate
 
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 
+UNREADABLE: Final = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What the library raises about certificates that it cannot read."""
+
 _PEM: Final = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _KINDS: Final = {
     "RSA": rsa.RSAPublicKey,
@@ -28,7 +31,7 @@ _KINDS: Final = {
 
 
 def parsed(one: x509.Certificate, *, sent: bool = True) -> Certificate:
-    """A certificate's values. Raises ValueError when it is malformed."""
+    """A certificate's values. Raises one of UNREADABLE when it is malformed."""
     key, bits = _key(one)
     return Certificate(
         subject=called(one.subject) or next(iter(_names(one)), "no name"),
@@ -125,7 +128,8 @@ def _issuer_url(one: x509.Certificate) -> str:
 
 
 def in_file(data: bytes, password: str) -> tuple[x509.Certificate, ...]:
-    """The certificates of a file in PEM (any number), DER, PKCS#12 or PKCS#7. Raises ValueError when there is none."""
+    """The certificates of a file in PEM (any number), DER, PKCS#12 or PKCS#7. Raises one of UNREADABLE when there is
+    none."""
     if b"-----BEGIN CERTIFICATE-----" in data:
         return tuple(x509.load_pem_x509_certificates(data))
     readers: Sequence[Callable[[bytes], Sequence[x509.Certificate]]] = (
@@ -138,7 +142,7 @@ def in_file(data: bytes, password: str) -> tuple[x509.Certificate, ...]:
         try:
             if found := tuple(read(data)):
                 return found
-        except (ValueError, UnsupportedAlgorithm):
+        except UNREADABLE:
             continue
     raise ValueError("neither PEM, DER, PKCS#7 nor PKCS#12 that the password opens, or no certificate in it")
 
@@ -152,7 +156,7 @@ def authorities(pem: bytes) -> tuple[x509.Certificate, ...]:
     """The certificates of a bundle that can be read: one that cannot must not make all others unknown."""
     found = []
     for block in _PEM.findall(pem):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(*UNREADABLE):
             found.append(x509.load_pem_x509_certificate(block))
     return tuple(found)
 

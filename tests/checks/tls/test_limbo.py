@@ -11,6 +11,7 @@ import msgspec
 from cryptography import x509
 
 from checks.tls import crl
+from checks.tls.parsing import UNREADABLE
 from checks.tls.validation import Rules, validate
 
 
@@ -57,7 +58,7 @@ def verdict(case: Case) -> str:
     try:
         leaf, *others = map(_certificate, (case.peer_certificate, *case.untrusted_intermediates))
         anchors = list(map(_certificate, case.trusted_certs))
-    except ValueError as error:
+    except UNREADABLE as error:
         return f"unreadable: {error}"
     rules = Rules(anchors, case.validation_time or datetime.datetime.now(datetime.UTC), case.max_chain_depth)
     return validate(leaf, others, case.expected_peer_name.value, with_lists(rules, case.crls)).problem
