@@ -60,12 +60,15 @@ def iso(at: int) -> str:
 
 
 def quantity(value: float, unit: str, language: Language) -> str:
-    """A measured value as people read it: times in ms below a second, bit rates and bytes with a prefix."""
+    """A measured value as people read it: times in ms below a second, bit rates and bytes with a prefix, shares to a
+    hundredth of a percent."""
     if unit == "s" and abs(value) < 1:
         return decimal(f"{value * 1000:.3g}", language) + " ms"
     if unit in ("bit/s", "By"):
         size, prefix = next(((s, p) for s, p in PREFIXES if abs(value) >= s), (1.0, ""))
         return decimal(f"{value / size:.3g}", language) + f" {prefix}{'B' if unit == 'By' else unit}"
+    if unit == "%":
+        value = round(value, 2)
     written = str(int(value)) if value == int(value) else f"{value:.3g}"
     if unit.startswith("1"):  # a plain number, or so many per something
         return decimal(written, language) + unit.removeprefix("1")

@@ -74,8 +74,9 @@ class Group:
 
 
 def draw(nodes: Sequence[NodeView], root: str, heads: Collection[str]) -> MapView:
-    """The nodes that have coordinates, north up, in the equirectangular projection about their middle."""
-    placed = [(n, n.lat, n.lon) for n in nodes if n.lat is not None and n.lon is not None]
+    """The nodes that have coordinates, north up, in the equirectangular projection about their middle; where none has,
+    all of them in a circle about the root."""
+    placed = [(n, n.lat, n.lon) for n in nodes if n.lat is not None and n.lon is not None] or _circled(nodes, root)
     if not placed:
         return MapView([], [], [])
     parts = ["root" if n.id == root else "head" if n.id in heads else "leaf" for n, _, _ in placed]
@@ -91,6 +92,21 @@ def draw(nodes: Sequence[NodeView], root: str, heads: Collection[str]) -> MapVie
         if dot.node.parent in at
     ]
     return MapView(dots, lines, _names(tuple((dot.node.name, dot.part, dot.x, dot.y) for dot in dots)))
+
+
+def _circled(nodes: Sequence[NodeView], root: str) -> list[tuple[NodeView, float, float]]:
+    """Places for nodes that have none: the root in the middle, the branches around it, each about its head."""
+    branches = groups(nodes, root)
+    placed = [(node, 0.0, 0.0) for node in nodes if node.id == root]
+    for i, group in enumerate(branches):
+        turn = 2 * math.pi * i / len(branches)
+        middle = math.cos(turn), math.sin(turn)
+        if group.head is not None:
+            placed.append((group.head, *middle))
+        for j, node in enumerate(group.nodes):
+            around = turn + math.pi * ((j + 1) / (len(group.nodes) + 1) - 0.5)
+            placed.append((node, middle[0] + 0.5 * math.cos(around), middle[1] + 0.5 * math.sin(around)))
+    return placed
 
 
 @functools.lru_cache(maxsize=8)

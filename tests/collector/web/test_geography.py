@@ -33,9 +33,17 @@ def test_only_the_root_and_heads_are_named() -> None:
     assert {name.part for name in draw(NODES, "bk", HEADS).names} == {"root", "head"}
 
 
-def test_nodes_without_coordinates_are_left_out() -> None:
-    nowhere = [dataclasses.replace(node, lat=None) for node in NODES]
-    assert draw(nowhere, "bk", HEADS).dots == []
+def test_a_node_without_coordinates_is_left_out_where_others_have_some() -> None:
+    partly = [dataclasses.replace(NODES[0], lat=None), *NODES[1:]]
+    assert NODES[0].id not in {dot.node.id for dot in draw(partly, "bk", HEADS).dots}
+
+
+def test_where_no_node_has_coordinates_the_branches_stand_around_the_root() -> None:
+    view = draw([dataclasses.replace(node, lat=None) for node in NODES], "bk", HEADS)
+    at = {dot.node.id: (dot.x, dot.y) for dot in view.dots}
+    assert len(at) == len(NODES)
+    assert all(0 < x < WIDTH and 0 < y < HEIGHT for x, y in at.values())
+    assert math.dist(at["c01834"], at["d058"]) < math.dist(at["c01834"], at["d060"])
 
 
 def test_branches_hold_what_stands_behind_their_heads() -> None:
