@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import yaml
 
+from checks.stamp.reflector import PORT
 from tests.lab.layout import Node, Role
 
 _TIERS: Final = {
@@ -27,8 +28,8 @@ _PROVIDER: Final[dict[Role, str]] = {"primary": "isp-a", "backup": "isp-b"}
 
 
 def topology_of(nodes: Sequence[Node], reflector: str) -> str:
-    """YAML. Each node's agent polls its router, measures each line to its far end, and its way to a STAMP reflector,
-    whichever line carries it."""
+    """YAML. Each node's agent keeps up a session with the collector's STAMP reflector, polls its router, measures each
+    line to its far end, and its way to the centre, whichever line carries it."""
     written = {
         "province": {"name": "Tỉnh thử nghiệm", "name_en": "Lab province", "timezone": "Asia/Ho_Chi_Minh"},
         "tiers": [{"id": tier, "vi": vi, "en": en} for tier, (vi, en, _) in _TIERS.items()],
@@ -56,7 +57,7 @@ def _node(node: Node, reflector: str) -> dict[str, Any]:
         "links": list(_links(node)),
     }
     if centre:
-        return written
+        return written | {"reflector": f"{reflector}:{PORT}"}
     way = {line.role: [line.far_address] for line in node.lines}
     params = {"reflector": reflector, "key": "secret:stamp", "source": node.host, "path": way}
     wan = {"check": "wan", "label": "centre", "target": reflector, "interval": 10, "params": params}
