@@ -44,14 +44,14 @@ def parse(listed: Sequence[Message], name: str) -> Tunnel | None:
         return None
     newest: Message = min((sa for sa, _ in sas), key=lambda sa: (sa["state"] != "ESTABLISHED", _age(sa)))
     children = [child for _, of_sa in sas for child in of_sa]
-    carrying = [child for child in children if child["state"] in _CARRYING]
+    carrying = sorted((child for child in children if child["state"] in _CARRYING), key=_installed)
     who = str(newest["remote-host"])
     return Tunnel(
         up=bool(carrying),
         said=_said(newest, children, carrying),
         peer=who,
-        age=min((float(child["install-time"]) for child in carrying), default=None),
-        keys=" ".join(sorted(child["spi-out"] for child in carrying)),
+        age=_installed(carrying[0]) if carrying else None,
+        keys=carrying[0]["spi-out"] if carrying else "",
         counts={c["uniqueid"]: Count(int(c["bytes-in"]), int(c["bytes-out"])) for c in children if "bytes-in" in c},
         facts={"peer": newest.get("remote-id", who), "endpoint": who},
     )
@@ -62,10 +62,15 @@ def _age(sa: Message) -> int:
     return int(sa.get("established", 0))
 
 
+def _installed(child: Message) -> int:
+    """Seconds ago."""
+    return int(child["install-time"])
+
+
 def _said(sa: Message, children: Sequence[Message], carrying: Sequence[Message]) -> str:
     said = f"the IKE SA with {sa['remote-host']} is {sa['state']}"
     if carrying:
-        return f"{said}, its CHILD_SA {carrying[-1]['state']}"
+        return f"{said}, its CHILD_SA {carrying[0]['state']}"
     if children:
         return f"{said}, its CHILD_SA only {children[-1]['state']}"
     if sa["state"] == "ESTABLISHED":

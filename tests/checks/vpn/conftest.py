@@ -6,7 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,22 @@ async def main():
 asyncio.run(main())
 """
 _CHECK = """
-import asyncio, json, sys
+import asyncio, json, subprocess, sys
 import msgspec
 from checks.contract import Context, SystemClock, Target, params_of
 from checks.errors import CheckError
 from checks.vpn.check import CHECK
-target, values = json.loads(sys.stdin.readline())
-try:
-    context = Context(SystemClock(), 20.0, {})
-    outcome = asyncio.run(CHECK.run(Target("n", target), params_of(CHECK, values), context))
-except CheckError as error:
-    outcome = error.outcome()
+target, values, between = json.loads(sys.stdin.readline())
+context = Context(SystemClock(), 20.0, {})
+def run():
+    try:
+        return asyncio.run(CHECK.run(Target("n", target), params_of(CHECK, values), context))
+    except CheckError as error:
+        return error.outcome()
+outcome = run()
+if between:
+    subprocess.run(between, check=True, capture_output=True)
+    outcome = run()
 print(msgspec.json.encode(outcome).decode())
 """
 
@@ -50,8 +55,11 @@ class Office:
 
     wire: Wire
 
-    def check(self, kind: str, target: str, *, prefix: tuple[str, ...] = (), **params: Any) -> Outcome:
-        """The outcome of a run; ``prefix`` is a command to run it by."""
+    def check(
+        self, kind: str, target: str, *, prefix: Sequence[str] = (), between: Sequence[str] = (), **params: Any
+    ) -> Outcome:
+        """The outcome of a run, or of a second one with a command ``between`` the two; ``prefix`` is a command to run
+        them by."""
         values = {
             "kind": kind,
             "through": self.wire.centre.host,
@@ -60,7 +68,7 @@ class Office:
             "wait": 4,  # for as long only as something does not come back
         }
         asked = self.wire.office.where.argv(*prefix, "env", f"PYTHONPATH={TOP}", sys.executable, "-c", _CHECK)
-        return _run(asked, json.dumps([target, values | params]))
+        return _run(asked, json.dumps([target, values | params, between]))
 
 
 def _run(argv: list[str], said: str) -> Outcome:

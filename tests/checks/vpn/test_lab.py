@@ -189,6 +189,16 @@ def test_a_connection_that_charon_does_not_know_is_our_mistake(office: Office, k
 
 
 @pytest.mark.parametrize("kind", ["strongswan"])
+def test_a_rekey_is_counted_and_no_leak(office: Office, kind: str, tunnel: Tunnel) -> None:
+    settings = f"STRONGSWAN_CONF={tunnel.control.parent.with_suffix('.strongswan')}"
+    again = ("env", settings, "swanctl", "--rekey", "--child", "lan", "--uri", f"unix://{tunnel.control}")
+    found = check(office, kind, tunnel, between=again)
+
+    assert found.facts["verdict"] == "proven"
+    assert metrics(found)["vpn.rekeys"] == 1
+
+
+@pytest.mark.parametrize("kind", ["strongswan"])
 def test_the_child_of_a_connection_is_found_by_its_own_name(office: Office, kind: str, tunnel: Tunnel) -> None:
     assert office.check(kind, "lan", socket=str(tunnel.control)).facts["verdict"] == "proven"
 
