@@ -58,7 +58,7 @@ class Series(msgspec.Struct, frozen=True, array_like=True):
 class Columns(msgspec.Struct, array_like=True):
     """n measurements. ``seq`` and ``at`` (ms) hold the difference to the row before; ``duration`` is in µs; ``state``
     one byte each (State rank, + 4 when answered). ``facts`` is flat triples (row, key, value). Row i has
-    ``counts[i]`` metrics: the next of ``series`` and ``values``."""
+    ``counts[i]`` metrics: the next of ``series`` and ``values``. ``documents`` are triples (row, name, body)."""
 
     seq: list[int]
     job: list[int]
@@ -71,6 +71,7 @@ class Columns(msgspec.Struct, array_like=True):
     counts: list[int]
     series: list[int]
     values: list[float]
+    documents: list[tuple[int, int, bytes]] = []
 
 
 class Report(msgspec.Struct, array_like=True):
@@ -191,7 +192,10 @@ class Table:
             raise WireError("a state beyond 7")
         if any(not 0 <= row < rows for row in columns.facts[::3]):
             raise WireError("a fact of no row")
-        texts = (columns.job, columns.reason, columns.summary, columns.facts[1::3], columns.facts[2::3])
+        if any(not 0 <= row < rows for row, _, _ in columns.documents):
+            raise WireError("a document of no row")
+        names = [name for _, name, _ in columns.documents]
+        texts = (columns.job, columns.reason, columns.summary, columns.facts[1::3], columns.facts[2::3], names)
         low = min((min(ids) for ids in (*texts, columns.series) if ids), default=0)
         high = max((max(ids) for ids in texts if ids), default=-1)
         if low < 0:
@@ -220,6 +224,7 @@ def columns_of(rows: Sequence[tuple[int, Measurement]], table: Table) -> Columns
         columns.summary.append(table.text(outcome.summary))
         for key, value in outcome.facts.items():
             columns.facts += (row, table.text(key), table.text(value))
+        columns.documents += [(row, table.text(name), body) for name, body in outcome.documents.items()]
         columns.counts.append(len(outcome.metrics))
         for metric in outcome.metrics:
             columns.series.append(table.series_of(measurement.job, metric))
@@ -232,7 +237,7 @@ def columns_of(rows: Sequence[tuple[int, Measurement]], table: Table) -> Columns
 def measurements_of(columns: Columns, table: Table) -> list[tuple[int, Measurement]]:
     """The rows of columns that :meth:`Table.check` passed."""
     texts, keys = table.texts, table.series
-    facts = facts_of(columns, texts)
+    facts, documents = facts_of(columns, texts), documents_of(columns, texts)
     rows: list[tuple[int, Measurement]] = []
     seq = at = next_metric = 0
     for row, byte in enumerate(columns.state):
@@ -250,6 +255,7 @@ def measurements_of(columns: Columns, table: Table) -> list[tuple[int, Measureme
             answered=bool(byte & ANSWERED),
             metrics=metrics,
             facts=facts.get(row, {}),
+            documents=documents.get(row, {}),
         )
         rows.append((seq, Measurement(texts[columns.job[row]], at, columns.duration[row] / 1e6, outcome)))
     return rows
@@ -262,6 +268,14 @@ def facts_of(columns: Columns, texts: Sequence[str]) -> dict[int, dict[str, str]
         row, key, value = columns.facts[i : i + 3]
         facts.setdefault(row, {})[texts[key]] = texts[value]
     return facts
+
+
+def documents_of(columns: Columns, texts: Sequence[str]) -> dict[int, dict[str, bytes]]:
+    """The documents of the rows that have any."""
+    documents: dict[int, dict[str, bytes]] = {}
+    for row, name, body in columns.documents:
+        documents.setdefault(row, {})[texts[name]] = body
+    return documents
 
 
 def without(columns: Columns, rows: AbstractSet[int]) -> Columns:
@@ -289,6 +303,7 @@ def without(columns: Columns, rows: AbstractSet[int]) -> Columns:
         row, key, value = columns.facts[i : i + 3]
         if row in place:
             kept.facts += (place[row], key, value)
+    kept.documents = [(place[row], name, body) for row, name, body in columns.documents if row in place]
     return kept
 
 

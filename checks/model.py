@@ -63,6 +63,7 @@ class Outcome(msgspec.Struct, frozen=True):
     ``reason`` is a stable word for a machine ("timeout", "expired"); empty when OK.
     ``summary`` is a sentence for a person; while OK it holds no number that changes from run to run.
     ``facts`` are strings that identify (a certificate's fingerprint, a sysName): a change of one is an event.
+    ``documents`` are what is kept whole beside them, by name (a device's configuration): in zstd, and seldom.
     """
 
     state: State
@@ -71,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True):
     answered: bool = False
     metrics: tuple[Metric, ...] = ()
     facts: Mapping[str, str] = {}
+    documents: Mapping[str, bytes] = {}
 
 
 class Measurement(msgspec.Struct, frozen=True):

@@ -15,7 +15,14 @@ numbers = st.one_of(
 )
 metrics = st.lists(st.builds(Metric, words, numbers, words, words), max_size=4).map(tuple)
 outcomes = st.builds(
-    Outcome, st.sampled_from(State), words, words, st.booleans(), metrics, st.dictionaries(words, words, max_size=3)
+    Outcome,
+    st.sampled_from(State),
+    words,
+    words,
+    st.booleans(),
+    metrics,
+    st.dictionaries(words, words, max_size=3),
+    st.dictionaries(words, st.binary(max_size=20), max_size=2),
 )
 measurements = st.builds(
     Measurement,
