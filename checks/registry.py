@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from checks import host, http, ping, tcp
+from checks.config.check import CHECK as CONFIG
 from checks.contract import AnyCheck
 from checks.dhcp.check import CHECK as DHCP
 from checks.errors import ObserverError
@@ -19,6 +20,7 @@ from checks.wan.check import CHECK as WAN
 
 CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
     {
+        "config": CONFIG,
         "dhcp": DHCP,
         "host": host.CHECK,
         "http": http.CHECK,

@@ -1,0 +1,1 @@
+"""What is particular to each vendor: data, one file each."""
