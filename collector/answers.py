@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from checks.contract import Clock
 from checks.model import Job, State, worst
 from checks.topology import Node, Register, Word
+from collector.configs.office import Configs
 from collector.coverage import Coverage, Reach, Share, coverage, reach
 from collector.evidence import Evidence
 from collector.inventory import Inventory
@@ -31,6 +32,7 @@ from collector.view import (
     Overview,
     SeriesView,
     ShareView,
+    VersionView,
 )
 from collector.watch import Watch
 
@@ -55,6 +57,7 @@ class Answers:
         clock: Clock,
         window: float,
         simulated: Mapping[str, str],
+        configs: Configs,
     ) -> None:
         """``window`` is how long a proof holds in s. ``simulated`` maps nodes to what of them is not real."""
         self._scope = scope
@@ -68,6 +71,7 @@ class Answers:
         self._clock = clock
         self._window = window
         self._simulated = simulated
+        self._configs = configs
 
     def subscribe(self) -> asyncio.Queue[bytes]:
         return self._stream.subscribe()
@@ -126,6 +130,7 @@ class Answers:
             incidents=self.incidents(node=node, limit=20),
             gaps=self.gaps(node=node, limit=20),
             changes=self.fact_changes(node=node, limit=20),
+            configs=self._configs.views(job.id for job, _ in scope.jobs_of(node)),
         )
 
     def incidents(self, *, open_only: bool = False, node: str | None = None, limit: int = 200) -> list[IncidentView]:
@@ -144,6 +149,9 @@ class Answers:
 
     def certificates(self) -> list[CertificateView]:
         return self._inventory.certificates()
+
+    async def versions(self, job: str) -> list[VersionView]:
+        return await self._configs.versions(job)
 
     async def series(
         self, node: str, metric: str | None, start: int, end: int, check: str | None = None

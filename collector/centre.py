@@ -10,14 +10,17 @@ from typing import IO
 
 import msgspec
 
+from agent.wire import Lane
 from alerts.desk import Rules
 from alerts.pipeline import Notifier
 from checks.contract import Clock
-from checks.model import Plan
+from checks.model import Plan, parse_job_id
 from checks.topology import Topology
 from collector.answers import Answers
 from collector.beats import KEEP_EVERY as KEEP_BEATS_EVERY
 from collector.beats import Beats
+from collector.configs.history import History
+from collector.configs.office import APPROVAL, RECORD, Configs
 from collector.drain import Drain
 from collector.evidence import Evidence
 from collector.inforce import InForce
@@ -26,7 +29,7 @@ from collector.inventory import CHECK as CERTIFICATES
 from collector.inventory import Inventory
 from collector.journal import Entry, Journal, JournalError
 from collector.live import JobState, Live
-from collector.pipeline import Pipeline, Seen
+from collector.pipeline import Pipeline, Seen, state_of
 from collector.scope import Scope
 from collector.settings import Settings
 from collector.state import Changes, StateError, StateFile
@@ -45,6 +48,8 @@ EXPECT_EVERY = 60
 """Ticks after which agents that were given a token, or lost it, are noticed."""
 KEEP_EVERY = 5
 """Ticks after which the place in the journal is kept even when nothing else has changed."""
+RESTATE_EVERY = 2
+"""Ticks after which what people approved is looked for."""
 TRIM_EVERY, RETAIN_EVERY = 10.0, 3600.0
 """Seconds between two trims of the journal, and between two times that the store forgets what is old."""
 SET_BACK = 1000
@@ -76,7 +81,21 @@ class Centre:
         self.inforce = InForce(topology, settings, clock, self.beats.sessions_for)
         self.evidence = Evidence()
         self.live = Live({job: _restored(body, clock.now()) for job, body in state.things(_JOB).items()})
-        self.pipeline = Pipeline(self.live, self.evidence, store.series_id, self.inforce.speaks_for, self.inforce.runs)
+        self.configs = Configs(
+            state.things(RECORD),
+            History(settings.directory / "configs.git"),
+            settings.changes.windows,
+            lambda: self.scope.jobs,
+            settings.alerts.job.confirm_after,
+        )
+        self.pipeline = Pipeline(
+            self.live,
+            self.evidence,
+            store.series_id,
+            self.inforce.speaks_for,
+            self.inforce.runs,
+            meaning=self.configs.take,
+        )
         rules = Rules(
             job=settings.alerts.job,
             silence=settings.alerts.silence,
@@ -109,6 +128,7 @@ class Centre:
             clock=clock,
             window=settings.proof_window,
             simulated=simulated or {},
+            configs=self.configs,
         )
         self.beats.admit(self.scope.register, state.holders())
         self._position = self._kept_position = position_in(state)
@@ -266,6 +286,8 @@ class Centre:
             self.watch.expect(self._expected(), self.scope.jobs)
         self.beats.admit(self.scope.register, self.state.holders())
         self.beats.catch_up()
+        if self._ticks % RESTATE_EVERY == 0:
+            self._restate()
         self._judge()
         if self._ticks % KEEP_BEATS_EVERY == 0:
             self._remember_beats()
@@ -286,9 +308,18 @@ class Centre:
             self.live.set_back(lost)
             self.watch.set_back(lost)
 
+    def _restate(self) -> None:
+        """What the centre itself has to say of configurations need not wait for their next measurement."""
+        now = self._clock.now()
+        for job, outcome in self.configs.restated(self.state.things(APPROVAL), self.live.jobs, now):
+            agent = self.live.jobs[job].by
+            if self.live.take(job, state_of(agent, now, outcome), self.live.numbers(job)):
+                self.watch.take(Seen(job, parse_job_id(job), agent, now, Lane.LIVE, outcome))
+
     def _judge(self) -> None:
         """Judges what came, and notes what of it is to be kept."""
         self.watch.tick(self._unsaved)
+        self._unsaved.things.update(self.configs.unsaved())
         for job in self.live.changed:
             self._unsaved.things[_JOB, job] = msgspec.msgpack.encode(self.live.jobs[job])
         self.live.changed.clear()
@@ -305,6 +336,7 @@ class Centre:
         while True:
             await asyncio.sleep(TRIM_EVERY)
             await self.trim()
+            await self.configs.write()
             if loop.time() - retained >= RETAIN_EVERY:
                 retained = loop.time()
                 await self.retain()

@@ -19,6 +19,7 @@ from checks.located import near
 from checks.plan import PlanError
 from checks.registry import CHECKS
 from checks.topology import Register, Topology, TopologyError, load
+from collector.configs.cli import app as config_app
 from collector.demo.run import DemoOptions
 from collector.demo.run import run as run_demo
 from collector.server import serve
@@ -34,6 +35,7 @@ topology_app = typer.Typer(no_args_is_help=True, help="Look at a topology file."
 agent_app = typer.Typer(no_args_is_help=True, help="The agents that may report.")
 app.add_typer(topology_app, name="topology")
 app.add_typer(agent_app, name="agent")
+app.add_typer(config_app, name="config")
 
 out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -60,6 +60,10 @@ class Live:
         self._numbers[job] = numbers
         return True
 
+    def numbers(self, job: str) -> Numbers:
+        """The numbers of a job's newest measurement, as they came."""
+        return self._numbers.get(job) or Numbers(wire.Table(0), [], [])
+
     def metrics(self, job: str) -> list[Metric]:
         """The numbers of a job's newest measurement; none before its first since the collector started."""
         numbers = self._numbers.get(job)

@@ -35,6 +35,10 @@ class Seen(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
+Meaning = Callable[[JobId, str, str, int, Outcome], Outcome]
+"""(a job's id, the same in one word, the agent that measured, when by the collector's clock in Unix ms, outcome)"""
+
+
 class Pipeline:
     """Takes entries in the journal's order. Everything here is memory; taking an entry again changes nothing.
 
@@ -50,12 +54,16 @@ class Pipeline:
         series_id: Callable[[SeriesKey], int],
         speaks_for: Callable[[str], frozenset[str]],
         runs: Callable[[str], str | None],
+        *,
+        meaning: Meaning | None = None,
     ) -> None:
+        """``meaning`` says what an outcome means here, where it is not what the agent makes of it."""
         self._live = live
         self._evidence = evidence
         self._series_id = series_id
         self._speaks_for = speaks_for
         self._runs = runs
+        self._meaning = meaning
         self._words: dict[str, dict[wire.Table, _Words]] = {}
         self.foreign = 0
         """Measurements of nodes that their agent may not report on: dropped."""
@@ -93,7 +101,7 @@ class Pipeline:
 
     def _rows(self, report: wire.Report, words: _Words, offset: int) -> Iterator[Seen]:
         columns, texts = report.columns, words.table.texts
-        facts = wire.facts_of(columns, texts)
+        facts, documents = wire.facts_of(columns, texts), wire.documents_of(columns, texts)
         at = next_metric = 0
         for row, byte in enumerate(columns.state):
             at += columns.at[row]
@@ -105,16 +113,22 @@ class Pipeline:
                 continue
             if self._runs(job) != report.agent:
                 continue
-            state = _STATES[byte & wire.STATE_BITS]
-            summary, reason = texts[columns.summary[row]], texts[columns.reason[row]]
-            answered = bool(byte & wire.ANSWERED)
             # A run lies in the past of the report that brings it, whatever the agent's clock says.
             corrected = min(at, report.sent_at) + offset
-            new = JobState(report.agent, corrected, corrected, state, reason, summary, answered, facts.get(row, {}))
+            outcome = Outcome(
+                _STATES[byte & wire.STATE_BITS],
+                texts[columns.summary[row]],
+                texts[columns.reason[row]],
+                bool(byte & wire.ANSWERED),
+                facts=facts.get(row, {}),
+                documents=documents.get(row, {}),
+            )
+            if self._meaning is not None:
+                outcome = self._meaning(identity, job, report.agent, corrected, outcome)
+            new = state_of(report.agent, corrected, outcome)
             numbers = Numbers(words.table, columns.series[begin:next_metric], columns.values[begin:next_metric])
             if not self._live.take(job, new, numbers):
                 continue
-            outcome = Outcome(state, summary, reason, answered, facts=new.facts)
             if report.lane is wire.Lane.LIVE:
                 self._evidence.observe(report.agent, identity.node, outcome, corrected)
             yield Seen(job, identity, report.agent, corrected, report.lane, outcome)
@@ -125,6 +139,12 @@ class Pipeline:
             log.warning(
                 "%s reports on %.200r, which it does not measure: dropped (%d so far)", agent, job, self.foreign
             )
+
+
+def state_of(agent: str, at: int, outcome: Outcome) -> JobState:
+    """An outcome as the newest state of its job."""
+    facts = dict(outcome.facts)
+    return JobState(agent, at, at, outcome.state, outcome.reason, outcome.summary, outcome.answered, facts)
 
 
 class _Words:

@@ -15,6 +15,7 @@ from collector.view import (
     NodeView,
     Overview,
     SeriesView,
+    VersionView,
 )
 
 
@@ -55,6 +56,10 @@ class Readings(Protocol):
 
     def certificates(self) -> list[CertificateView]:
         """Every certificate that was seen, those that end first coming first."""
+        ...
+
+    async def versions(self, job: str) -> list[VersionView]:
+        """The history of a job's configuration, newest first. Raises KeyError when it has none."""
         ...
 
     async def series(

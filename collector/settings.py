@@ -14,6 +14,7 @@ from alerts.pipeline import Policy, Retry
 from alerts.rules import JobRule
 from alerts.silence import SilenceRule
 from checks.contract import Secret
+from collector.configs.windows import ChangeWindow
 from collector.coverage import PROOF_WINDOW
 from collector.store.server import InfluxSettings
 from service.settings import SettingsError, load
@@ -59,6 +60,12 @@ class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retry: Retry = Retry()
 
 
+class ChangeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the configurations of devices may change: windows that were approved beforehand."""
+
+    windows: tuple[ChangeWindow, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The settings of a collector.
 
@@ -76,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     store: StoreSettings = StoreSettings()
     alerts: AlertSettings = AlertSettings()
     notify: NotifySettings = NotifySettings()
+    changes: ChangeSettings = ChangeSettings()
     secrets: dict[str, Secret] = {}
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "text"] = "auto"

@@ -191,6 +191,31 @@ class GapView:
 
 
 @dataclass(frozen=True)
+class ConfigView:
+    """The configuration of a device: the newest ``version`` (a hash), when it was first seen, and who made it, where
+    the device tells; which version was approved, when, by whom and why; and how they differ, as lines of a diff."""
+
+    job: str
+    version: str
+    at: int
+    by: str
+    approved: str
+    decided_at: int
+    approver: str
+    why: str
+    difference: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class VersionView:
+    """A version in a configuration's history, as in :class:`ConfigView`."""
+
+    version: str
+    at: int
+    by: str
+
+
+@dataclass(frozen=True)
 class NodePage:
     """All of a node. ``gaps`` are those of its own agent."""
 
@@ -202,6 +227,7 @@ class NodePage:
     incidents: list[IncidentView]
     gaps: list[GapView] = field(default_factory=list)
     changes: list[FactChangeView] = field(default_factory=list)
+    configs: list[ConfigView] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from collector.view import (
     NodeView,
     Overview,
     SeriesView,
+    VersionView,
 )
 
 PING_EVERY = 15.0
@@ -79,6 +80,14 @@ def reading_routes(readings: Readings, clock: Clock) -> APIRouter:
             return await readings.series(node, metric, first, last, check)
         except StoreAway as error:
             raise HTTPException(503, f"the store of measurements is away: {error}", {"Retry-After": "10"}) from error
+
+    @router.get("/nodes/{node}/configs/{label}", responses={404: {"description": "no such configuration"}})
+    async def versions(
+        node: NodeId, label: Annotated[str, Path(description="the label of its job, such as r1")]
+    ) -> list[VersionView]:
+        """The history of a device's configuration, newest first. The texts are for the command line alone."""
+        with _found(f"no configuration of {label!r} at {node!r}"):
+            return await readings.versions(f"{node}/config/{label}")
 
     @router.get("/gaps")
     async def gaps(

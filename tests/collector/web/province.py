@@ -27,6 +27,7 @@ from collector.view import (
     SeriesView,
     ShareView,
     StateWord,
+    VersionView,
 )
 
 NOW = 1_780_000_000_000
@@ -185,6 +186,9 @@ class Province:
 
     def incident(self, number: int) -> IncidentView:
         return {i.id: i for i in self.opened}[number]
+
+    async def versions(self, job: str) -> list[VersionView]:
+        raise KeyError(job)
 
     async def series(
         self, node: str, metric: str | None, start: int, end: int, check: str | None = None
