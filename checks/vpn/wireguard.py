@@ -51,7 +51,7 @@ async def read(target: Target, params: VpnParams, ctx: Context) -> Tunnel:
     answers = await (_by_helper(params.socket, ctx) if params.socket else _by_command(ctx))
     found = parse(answers)
     if target.address not in found:
-        raise AbsentError(f"WireGuard has no interface {target.address}")
+        raise AbsentError(f"WireGuard has no interface {target.address} with a peer")
     peer = choose(found[target.address], params.peer, (await ctx.resolve(params.reflector[0]))[0])
     return tunnel_of(peer, ctx.clock.now() // 1000)
 
