@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import re
 import socket
 
+from checks import reach
 from checks.contract import Address, Check, Context, Params, Target, host_port
-from checks.errors import CheckError, TargetError, from_os_error
+from checks.errors import TargetError
 from checks.findings import Finding, conclude, level
 from checks.levels import Levels
 from checks.model import Metric, Outcome
-
-_SHARE = 0.9
-"""The part of a run's time that waiting may take: the rest is for saying what was waited for."""
 
 _MAX_BANNER = 1 << 16
 
@@ -25,6 +24,7 @@ class TcpParams(Params, frozen=True):
 
     expect: str = ""
     send: str = ""
+    family: reach.Family = "any"
     levels: Levels = Levels()
 
     def __post_init__(self) -> None:
@@ -58,26 +58,20 @@ class Connected:
 
 
 async def connect(ctx: Context, host: str, port: int) -> Connected:
-    """Connects to the first of a host's addresses that accepts, sharing the run's time between them, so that a dead
-    IPv6 path does not hide a live IPv4 one. Raises CheckError: the first that blames the target, else the first."""
-    begin = ctx.clock.monotonic()
-    addresses = await ctx.resolve(host)
-    lookup = ctx.clock.monotonic() - begin
-    errors: list[CheckError] = []
-    for tried, address in enumerate(addresses):
-        started = ctx.clock.monotonic()
-        remaining = ctx.timeout * _SHARE - (started - begin)
-        try:
-            async with asyncio.timeout(max(remaining, 0.0) / (len(addresses) - tried)):
-                sock = await _connect(address, port)
-        except OSError as error:
-            errors.append(from_os_error(error, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
-        else:
-            return Connected(sock, address, lookup, ctx.clock.monotonic() - started)
-    raise next((error for error in errors if isinstance(error, TargetError)), errors[0])
+    """Connects to the first of a host's addresses that accepts. Raises CheckError as :func:`checks.reach.first`."""
+
+    async def attempt(address: Address, _: float) -> tuple[socket.socket, float]:
+        begin = ctx.clock.monotonic()
+        sock = await connect_to(address, port)
+        return sock, ctx.clock.monotonic() - begin
+
+    reached = await reach.first(ctx, host, port, attempt)
+    sock, seconds = reached.value
+    return Connected(sock, reached.address, reached.lookup, seconds)
 
 
-async def _connect(address: Address, port: int) -> socket.socket:
+async def connect_to(address: Address, port: int) -> socket.socket:
+    """A non-blocking socket that is connected. Raises OSError; never ends by itself."""
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -91,6 +85,10 @@ async def _connect(address: Address, port: int) -> socket.socket:
 
 async def run(target: Target, params: TcpParams, ctx: Context) -> Outcome:
     """Connects, and waits for ``expect`` when there is one."""
+    return await reach.by_family(params.family, target.address, ctx, functools.partial(_look, target, params))
+
+
+async def _look(target: Target, params: TcpParams, ctx: Context) -> Outcome:
     host, port = host_port(target.address)
     begin = ctx.clock.monotonic()
     connected = await connect(ctx, host, port)
@@ -98,7 +96,7 @@ async def run(target: Target, params: TcpParams, ctx: Context) -> Outcome:
         if params.send:
             await asyncio.get_running_loop().sock_sendall(sock, params.send.encode())
         if params.expect:
-            remaining = ctx.timeout * _SHARE - (ctx.clock.monotonic() - begin)
+            remaining = ctx.timeout * reach.SHARE - (ctx.clock.monotonic() - begin)
             said, found = await _listen(sock, re.compile(params.expect), remaining)
             if not found:
                 raise TargetError("expect", unexpected(target.address, params.expect, said), answered=True)

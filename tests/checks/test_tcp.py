@@ -2,28 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import ipaddress
-import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import pytest
 
 from checks import tcp
-from checks.contract import Address, Context, SystemClock, Target, params_of
+from checks.contract import Context, SystemClock, Target, params_of
 from checks.errors import CheckError, ObserverError, TargetError
 from checks.model import State
+from tests.checks.directory import directory
 from tests.peers import free_port
-
-
-@dataclasses.dataclass(frozen=True)
-class Directory(Context):
-    """A context whose every name is at the same addresses."""
-
-    addresses: tuple[str, ...] = ()
-
-    async def resolve(self, host: str, family: int = socket.AF_UNSPEC) -> Sequence[Address]:  # noqa: ARG002 - any name
-        return [ipaddress.ip_address(address) for address in self.addresses]
 
 
 def context(timeout: float = 5.0) -> Context:
@@ -101,14 +90,14 @@ async def test_another_banner_is_shown(banner: bytes, then_close: bool, said: st
 
 async def test_a_dead_first_address_does_not_hide_a_live_second() -> None:
     async with saying(b"") as port:
-        ctx = Directory(SystemClock(), 5.0, {}, addresses=("127.0.0.9", "127.0.0.1"))
+        ctx = directory("127.0.0.9", "127.0.0.1")
         connected = await tcp.connect(ctx, "a.example", port)
         connected.sock.close()
     assert str(connected.address) == "127.0.0.1"
 
 
 async def test_of_several_failures_the_target_s_own_is_told() -> None:
-    ctx = Directory(SystemClock(), 5.0, {}, addresses=("127.0.0.1",) * 2)
+    ctx = directory("127.0.0.1", "127.0.0.1")
     with pytest.raises(TargetError, match=r"a\.example:\d+: connection refused"):
         await tcp.connect(ctx, "a.example", free_port())
 
