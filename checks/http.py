@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import ssl
+from collections.abc import Iterator
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import msgspec
 
-from checks import tcp, trust
+from checks import tcp
 from checks.contract import Check, Context, Params, Secret, Target
 from checks.errors import ObserverError, TargetError
 from checks.findings import Finding, conclude, level
 from checks.http1 import Connection, HttpError, Response, authority
 from checks.levels import Levels
 from checks.model import Metric, Outcome, State
+from checks.reach import Family, by_family
+from checks.stream import explained, tls_context
 
 _URL_SIGNS = "/?%:@!$&'()*+,;=~"  # RFC 3986, besides what never needs escaping
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -25,20 +27,30 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 class HttpParams(Params, frozen=True):
     """``expect_status`` lists codes and ranges; ``body`` is a regular expression to find in the page (its first MB).
     ``authorization`` is the value of that header, sent to the target's own host alone. ``redirects`` is how many
-    may be followed; with 0 the redirect itself is judged. ``levels`` are for the whole time in seconds."""
+    may be followed; with 0 the redirect itself is judged. ``redirect_to`` says where they may lead: ``same-host``, or
+    ``secure``, never from https to http. ``body_without`` is a regular expression that must not be in the page, such as
+    the words of a defacement; ``expect_headers`` gives one for each response header that must be there. ``levels`` are
+    for the whole time in seconds."""
 
     method: Literal["GET", "HEAD", "POST", "OPTIONS"] = "GET"
     expect_status: str = "200-399"
     body: str = ""
+    body_without: str = ""
+    expect_headers: dict[str, str] = msgspec.field(default_factory=dict)
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     authorization: Secret = ""
     verify: bool = True
     ca_file: str = ""
     redirects: Annotated[int, msgspec.Meta(ge=0, le=10)] = 3
+    redirect_to: Literal["anywhere", "same-host", "secure"] = "anywhere"
+    family: Family = "any"
     levels: Levels = Levels()
 
     def __post_init__(self) -> None:
         tcp.compiled("body", self.body)
+        tcp.compiled("body_without", self.body_without)
+        for name, pattern in self.expect_headers.items():
+            tcp.compiled(f"expect_headers {name}:", pattern)
         statuses(self.expect_status)
 
 
@@ -102,7 +114,11 @@ class Answer:
 
 async def run(target: Target, params: HttpParams, ctx: Context) -> Outcome:
     """Requests the URL, follows redirects, judges the last answer."""
-    return judge(target.address, await fetch(target.address, params, ctx), params, ctx)
+
+    async def look(ctx: Context) -> Outcome:
+        return judge(target.address, await fetch(target.address, params, ctx), params, ctx)
+
+    return await by_family(params.family, target.address, ctx, look)
 
 
 async def fetch(url: str, params: HttpParams, ctx: Context) -> Answer:
@@ -115,34 +131,42 @@ async def fetch(url: str, params: HttpParams, ctx: Context) -> Answer:
         if not params.redirects or response.status not in _REDIRECTS or not location:
             return Answer(url, response, parts)
         url = urljoin(url, location)
-        try:
-            where = place(url)
-        except ObserverError as error:
-            text = f"{home.authority}: redirects to {url!r}, which is no http or https URL"
-            raise TargetError("redirect", text, answered=True) from error
+        where = _followed(where, url, params.redirect_to)
     text = f"{home.authority}: redirects more than {params.redirects} times, at last to {url}"
     raise TargetError("redirect", text, answered=True)
+
+
+def _followed(here: Place, url: str, allowed: str) -> Place:
+    """Where a redirect leads. Raises TargetError when it may not be followed."""
+    try:
+        there = place(url)
+    except ObserverError as error:
+        text = f"{here.authority}: redirects to {url!r}, which is no http or https URL"
+        raise TargetError("redirect", text, answered=True) from error
+    if allowed == "same-host" and there.host != here.host:
+        text = f"{here.authority}: redirects to {url!r} on another host"
+        raise TargetError("redirect", text, answered=True)
+    if allowed == "secure" and here.tls and not there.tls:
+        text = f"{here.authority}: redirects from https to {url!r}, where anybody on the way may read and change"
+        raise TargetError("redirect", text, answered=True)
+    return there
 
 
 async def _ask(where: Place, home: Place, params: HttpParams, ctx: Context, parts: dict[str, float]) -> Response:
     context = None
     if where.tls:
-        context = trust.verifying(params.ca_file) if params.verify else trust.accepting()
+        context = tls_context(verify=params.verify, ca_file=params.ca_file)
     headers = dict(params.headers)
     if params.authorization and (where.tls, where.host, where.port) == (home.tls, home.host, home.port):
         headers["Authorization"] = params.authorization
     connected = await tcp.connect(ctx, where.host, where.port)
     try:
-        connection = await Connection.over(
-            connected.sock, host=where.authority, tls=context, server_name=where.host, connect=connected.connect
-        )
+        with explained(where.authority):
+            connection = await Connection.over(
+                connected.sock, host=where.authority, tls=context, server_name=where.host, connect=connected.connect
+            )
         async with connection:
             response = await connection.request(params.method, where.path, headers)
-    except ssl.SSLCertVerificationError as error:
-        why = error.verify_message or str(error)
-        raise TargetError(
-            "untrusted", f"{where.authority}: its certificate is not accepted: {why}", answered=True
-        ) from error
     except HttpError as error:
         if error.reason == "bad-request":
             raise ObserverError("bad-params", f"{where.authority}: {error}") from error
@@ -162,18 +186,7 @@ async def _ask(where: Place, home: Place, params: HttpParams, ctx: Context, part
 def judge(url: str, answer: Answer, params: HttpParams, ctx: Context) -> Outcome:
     """The outcome of an answer, by status, body and time."""
     response = answer.response
-    findings = []
-    if not any(response.status in allowed for allowed in statuses(params.expect_status)):
-        via = f" at {answer.url}" if answer.url != url else ""
-        findings.append(
-            Finding(
-                State.CRIT,
-                "status",
-                f"answered with status {response.status}{via} where {params.expect_status} was expected",
-            )
-        )
-    elif params.body and not re.search(params.body, response.body.decode(errors="replace")):
-        findings.append(Finding(State.CRIT, "body", f"the page does not hold {params.body!r}"))
+    findings = list(_findings(url, answer, params))
     state = level(ctx.memory, "total", answer.total, params.levels)
     findings.append(Finding(state, "slow", f"slow: the answer took {answer.total:.3g} s"))
     metrics = [
@@ -183,6 +196,25 @@ def judge(url: str, answer: Answer, params: HttpParams, ctx: Context) -> Outcome
         Metric("http.response.body.size", len(response.body), "By"),
     ]
     return conclude(url, "answers as expected", findings, metrics=metrics)
+
+
+def _findings(url: str, answer: Answer, params: HttpParams) -> Iterator[Finding]:
+    response = answer.response
+    if not any(response.status in allowed for allowed in statuses(params.expect_status)):
+        via = f" at {answer.url}" if answer.url != url else ""
+        text = f"answered with status {response.status}{via} where {params.expect_status} was expected"
+        yield Finding(State.CRIT, "status", text)
+        return  # the page and the headers are those of an error
+    page = response.body.decode(errors="replace") if params.body or params.body_without else ""
+    if params.body and not re.search(params.body, page):
+        yield Finding(State.CRIT, "body", f"the page does not hold {params.body!r}")
+    if params.body_without and (bad := re.search(params.body_without, page)):
+        yield Finding(State.CRIT, "body", f"the page holds {bad[0][:80]!r}, which it must not")
+    for name, pattern in params.expect_headers.items():
+        value = response.header(name)
+        if not re.search(pattern, value):
+            said = f"says {value[:80]!r}" if value else "is missing"
+            yield Finding(State.CRIT, "header", f"the header {name} {said} where {pattern!r} was expected")
 
 
 CHECK = Check(

@@ -14,6 +14,7 @@ from checks import http
 from checks.contract import Context, SystemClock, Target, params_of
 from checks.errors import ObserverError, TargetError
 from checks.model import Outcome, State
+from tests.checks.directory import directory
 from tests.nginx import nginx
 from tests.peers import free_port
 from tests.pki import issue
@@ -56,9 +57,10 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     ca_file.write_bytes(authority.pem)
     clear, tls, other = free_port(), free_port(), free_port()
     away = f"location = /away {{ return 302 http://127.0.0.1:{other}/; }}"
+    secure = f"{ROUTES} location = /down {{ return 301 http://localhost:{clear}/; }}"
     servers = [
-        f"server {{ listen 127.0.0.1:{clear}; {ROUTES} {away} }}",
-        f"server {{ listen 127.0.0.1:{tls} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; {ROUTES} }}",
+        f"server {{ listen 127.0.0.1:{clear}; listen [::1]:{clear}; {ROUTES} {away} }}",
+        f"server {{ listen 127.0.0.1:{tls} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; {secure} }}",
         f'server {{ listen 127.0.0.1:{other}; location / {{ return 200 "auth=$http_authorization."; }} }}',
     ]
     with nginx(folder, servers, [clear, tls, other]):
@@ -119,6 +121,49 @@ async def test_redirects_are_followed_as_far_as_allowed(portal: Portal) -> None:
 
 
 @pytest.mark.peer
+async def test_redirects_can_be_held_to_the_host_and_to_https(portal: Portal) -> None:
+    assert (await portal.check("/old", redirect_to="same-host", body="moved here")).state is State.OK
+    assert (await portal.check("/away", redirect_to="secure")).state is State.OK
+    tls: dict[str, Any] = {"tls": True, "ca_file": portal.ca_file}
+    assert (await portal.check("/down", **tls)).state is State.OK
+    with pytest.raises(TargetError, match=r"redirects from https to 'http://localhost:\d+/', where anybody") as caught:
+        await portal.check("/down", redirect_to="secure", **tls)
+    assert (caught.value.reason, caught.value.answered) == ("redirect", True)
+    url = f"http://localhost:{portal.clear}/away"
+    params = params_of(http.CHECK, {"redirect_to": "same-host"})
+    with pytest.raises(TargetError, match=r"^localhost:\d+: redirects to 'http://127.0.0.1:\d+/' on another host$"):
+        await http.run(Target("centre", url), params, context())
+
+
+@pytest.mark.peer
+async def test_a_page_with_words_that_must_not_be_there_is_critical(portal: Portal) -> None:
+    assert (await portal.check("/", body_without="(?i)hacked by")).state is State.OK
+    outcome = await portal.check("/", body_without="điện .*")
+    assert (outcome.state, outcome.reason) == (State.CRIT, "body")
+    assert outcome.summary.endswith(": the page holds 'điện tử', which it must not")
+
+
+@pytest.mark.peer
+async def test_response_headers_are_looked_at(portal: Portal) -> None:
+    assert (await portal.check("/", expect_headers={"Server": "^nginx"})).state is State.OK
+    moved: dict[str, Any] = {"redirects": 0, "expect_headers": {"location": "/new$"}}
+    assert (await portal.check("/old", **moved)).state is State.OK
+    outcome = await portal.check("/", expect_headers={"Strict-Transport-Security": "max-age", "server": "^IIS"})
+    assert (outcome.state, outcome.reason) == (State.CRIT, "header")
+    assert "the header Strict-Transport-Security is missing where 'max-age' was expected" in outcome.summary
+    assert "the header server says 'nginx" in outcome.summary
+
+
+@pytest.mark.peer
+async def test_both_families_are_asked_and_their_phases_told_apart(portal: Portal) -> None:
+    target, params = Target("n", f"http://portal.example:{portal.clear}/"), http.HttpParams(family="both")
+    outcome = await http.run(target, params, directory("127.0.0.1", "::1"))
+    assert (outcome.state, outcome.summary) == (State.OK, f"{target.address}: answers as expected, over IPv4 and IPv6")
+    phases = {m.instance for m in outcome.metrics if m.name == "http.client.phase.duration"}
+    assert phases == {f"{v}/{p}" for v in ("v4", "v6") for p in ("dns", "connect", "tls", "first_byte", "transfer")}
+
+
+@pytest.mark.peer
 async def test_headers_and_method_are_sent_and_a_credential_stays_at_home(portal: Portal) -> None:
     ours: dict[str, Any] = {"authorization": "Bearer s3cret", "headers": {"X-Node": "bk-1"}}
     told = rf"^Bearer s3cret\|bk-1\|GET\|127\.0\.0\.1:{portal.clear}$"
@@ -148,6 +193,10 @@ async def test_an_unreachable_target_says_so() -> None:
         (
             {"expect_status": "2xx"},
             "check http: expect_status '2xx': expected codes and ranges such as 200-299,401",
+        ),
+        (
+            {"body_without": "a**"},
+            "check http: body_without 'a**' is not a regular expression: multiple repeat at position 2",
         ),
         ({"method": "DELETE"}, "check http: Invalid enum value 'DELETE' at `method`"),
         ({"redirects": 99}, "check http: Expected `int` <= 10 at `redirects`"),
