@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from checks import host, http, ping, tcp
+from checks import greeting, host, http, ping, tcp
 from checks.config.check import CHECK as CONFIG
 from checks.contract import AnyCheck
 from checks.dhcp.check import CHECK as DHCP
+from checks.dns.check import CHECK as DNS
 from checks.errors import ObserverError
+from checks.ldap.check import CHECK as LDAP
+from checks.ntp.check import CHECK as NTP
 from checks.snmp.check import CHECK as SNMP
 from checks.stamp.check import CHECK as STAMP
 from checks.tls.check import CHECK as TLS
@@ -22,9 +25,15 @@ CHECKS: Final[Mapping[str, AnyCheck]] = MappingProxyType(
     {
         "config": CONFIG,
         "dhcp": DHCP,
+        "dns": DNS,
         "host": host.CHECK,
         "http": http.CHECK,
+        "imap": greeting.IMAP,
+        "ldap": LDAP,
+        "ntp": NTP,
         "ping": ping.CHECK,
+        "pop3": greeting.POP3,
+        "smtp": greeting.SMTP,
         "snmp": SNMP,
         "stamp": STAMP,
         "tcp": tcp.CHECK,

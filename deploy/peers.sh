@@ -7,7 +7,8 @@ zabbix-agent2 chromium nftables iproute2 systemd-container python3-venv curl ope
 dnsmasq-base kea-dhcp4-server kea-dhcp6-server radvd monitoring-plugins-basic iputils-ping iputils-tracepath traceroute tshark socat
 wireguard-go wireguard-tools openvpn strongswan-charon strongswan-swanctl libstrongswan-extra-plugins
 libcharon-extra-plugins frr frr-snmp openssh-server openssh-client
-prometheus-blackbox-exporter dovecot-imapd dovecot-pop3d dovecot-submissiond slapd vsftpd postgresql"
+prometheus-blackbox-exporter dovecot-imapd dovecot-pop3d dovecot-submissiond slapd vsftpd postgresql
+unbound chrony monitoring-plugins-standard"
 command -v dpkg-query >/dev/null || { echo "not Debian: tests that need a real server may skip"; exit 0; }
 missing=""
 for package in $packages; do

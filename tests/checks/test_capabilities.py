@@ -6,7 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,14 @@ import pytest
 
 from checks.registry import CHECKS
 from tests.checks.snmp.devices import device_in_namespace
+from tests.chrony import chronyd
+from tests.dovecot import dovecot
 from tests.lab.netns import Namespace
 from tests.nginx import nginx
 from tests.peers import need, running
 from tests.pki import issue
+from tests.slapd import slapd
+from tests.unbound import unbound
 
 pytestmark = [pytest.mark.peer, pytest.mark.root]
 
@@ -37,9 +41,15 @@ RAW = ("--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw", "--ambient-ca
 
 TARGETS = {
     "dhcp": "lan0",
+    "dns": "127.0.0.1",
     "host": "",
     "http": "http://127.0.0.1/",
+    "imap": "127.0.0.1:{imap}",
+    "ldap": "127.0.0.1",
+    "ntp": "127.0.0.1",
     "ping": "127.0.0.1",
+    "pop3": "127.0.0.1:{pop3}",
+    "smtp": "127.0.0.1:{smtp}",
     "snmp": "{address}",
     "stamp": "127.0.0.1",
     "tcp": "127.0.0.1:80",
@@ -49,6 +59,7 @@ TARGETS = {
 }
 PARAMS = {
     "dhcp": ["window=0.2", "ipv6=false"],
+    "dns": ["name=portal.bk.example"],
     "stamp": ["count=3"],
     "tls": ["ca_file={folder}/ca.pem"],
     "vpn": ["kind=wireguard", "through=127.0.0.1"],
@@ -74,9 +85,9 @@ FOUND = {"dhcp": ("CRIT", "no-offer"), "vpn": ("UNKNOWN", "no-daemon")}
 class Place:
     """A namespace where whatever a check asks for answers, and where no group may ping."""
 
-    def __init__(self, here: Namespace, address: str, folder: Path) -> None:
+    def __init__(self, here: Namespace, names: Mapping[str, str]) -> None:
         self._here = here
-        self._names = {"address": address, "folder": str(folder)}
+        self._names = names
 
     def check(self, name: str, capabilities: Sequence[str]) -> dict[str, Any]:
         """The outcome of a check by hand. Root without a capability is nobody to the kernel, and finds its Python
@@ -96,7 +107,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("place")
     authority = issue("BK Root CA", authority=True)
     (folder / "ca.pem").write_bytes(authority.pem)
-    certificate, key = issue("localhost", "localhost", by=authority).write(folder, "localhost")
+    issued = issue("localhost", "localhost", by=authority)
+    certificate, key = issued.write(folder, "localhost")
     servers = [
         "server { listen 127.0.0.1:80; location / { return 200; } }",
         f"server {{ listen 127.0.0.1:443 ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; }}",
@@ -108,7 +120,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         stack.enter_context(nginx(folder, servers, inside=here))
         reflector = here.argv(sys.executable, "-c", REFLECTOR)
         stack.enter_context(running(reflector, ready=lambda: "ready" in log.read_text(), log=log))
-        yield Place(here, device.address, folder)
+        (folder / "bk.example").write_text("@ 9 SOA ns a 1 9 9 9 9\n@ 9 NS ns\nportal 9 A 10.58.1.10\n")
+        stack.enter_context(unbound(folder, 53, own=["bk.example"], inside=here))
+        stack.enter_context(chronyd(folder, 123, "local", inside=here))
+        stack.enter_context(slapd(folder, ["ldap://127.0.0.1:389"], issued, inside=here))
+        mail = stack.enter_context(dovecot(folder, issued, inside=here))
+        ports = {name: str(port) for name, port in mail.clear.items()}
+        yield Place(here, {"address": device.address, "folder": str(folder), **ports})
 
 
 def test_every_check_is_tried() -> None:
