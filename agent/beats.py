@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from agent.pulse import Pulse
-from agent.schedule import phase
+from agent.schedule import FIRST_RUNS_WITHIN, phase
+from checks import local
 from checks.contract import Clock, Context, Network, params_of
 from checks.errors import CheckError, from_os_error
 from checks.model import Beat, Job, Measurement, Outcome, State
@@ -102,7 +103,7 @@ class _Voice:
         self._job, self._clock, self._report = job, clock, report
         self._state = State.OK
         self._said_at = clock.monotonic()
-        self.due_at = self._said_at + job.retry * (1 + begin)
+        self.due_at = self._said_at + min(job.interval, FIRST_RUNS_WITHIN) * max(begin, 0.3)
         self.lost = False
         """Whether the last that was said is that nothing comes back."""
 
@@ -179,4 +180,6 @@ class _Line:
             self._judge(Run(1, [reply], first=reply.sequence, since=before))
 
     def _judge(self, run: Run) -> None:
-        self.voice.say(judge(self.place, run, self.params, self.context))
+        outcome = judge(self.place, run, self.params, self.context)
+        ours = None if outcome.answered else local.fault(str(self.sock.getsockname()[0]))
+        self.voice.say(ours.outcome() if ours else outcome)

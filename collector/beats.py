@@ -62,7 +62,6 @@ class Beats:
             self._save({_MASTER: self._master})
         self._life = Life(self._beat, _newest(kept.get(_NEWEST)))
         self._reflector: Reflector | None = None
-        self._admitted: tuple[Register, Set[str]] | None = None
         self._agents: dict[int, str] = {}
         self._keys: dict[int, bytes] = {}
 
@@ -87,9 +86,6 @@ class Beats:
 
     def admit(self, register: Register, holders: Set[str]) -> None:
         """Answers those agents of a register that hold a token, and no others."""
-        if self._admitted == (register, holders):
-            return
-        self._admitted = (register, holders)
         here = register.root if register.root.reflector else None
         known = Sessions(self._master, self._ssids)
         self._agents = {self._ssids[a]: a for a in register.agents if here and a in holders and a in self._ssids}

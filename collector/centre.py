@@ -44,8 +44,6 @@ DEAD_AFTER = 15_000
 """ms without a tick after which the collector calls itself unwell."""
 SHOW_EVERY = 20
 """Ticks after which readers are told to look again though nothing has changed: ages grow."""
-EXPECT_EVERY = 60
-"""Ticks after which agents that were given a token, or lost it, are noticed."""
 KEEP_EVERY = 5
 """Ticks after which the place in the journal is kept even when nothing else has changed."""
 RESTATE_EVERY = 2
@@ -77,6 +75,7 @@ class Centre:
     ) -> None:
         self.settings, self.state, self.journal, self.store = settings, state, journal, store
         self._clock, self._held = clock, held
+        self._holders = state.holders()
         self.beats = Beats(state, settings.secrets.get("stamp", ""), self._beat)
         self.inforce = InForce(topology, settings, clock, self.beats.sessions_for)
         self.evidence = Evidence()
@@ -130,7 +129,7 @@ class Centre:
             simulated=simulated or {},
             configs=self.configs,
         )
-        self.beats.admit(self.scope.register, state.holders())
+        self.beats.admit(self.scope.register, self._holders)
         self._position = self._kept_position = position_in(state)
         self._unsaved = Changes()
         self._unkept = ""
@@ -160,14 +159,19 @@ class Centre:
     def _adopt(self) -> None:
         """Goes on by the scope that is in force now."""
         self.pipeline.reload()
-        self.watch.expect(self._expected(), self.scope.jobs)
+        self._admit()
         self._forget_jobs()
+
+    def _admit(self) -> None:
+        """Expects and answers the agents that there are now."""
+        self._holders = self.state.holders()
+        self.watch.expect(self._expected(), self.scope.jobs)
+        self.beats.admit(self.scope.register, self._holders)
 
     def _expected(self) -> list[str]:
         """The agents whose silence is an alert: those in the register that hold a token. One that was never installed
         is not silent; its offices are unobserved."""
-        installed = self.state.agents()
-        return [agent for agent in self.scope.register.agents if agent in installed]
+        return [agent for agent in self.scope.register.agents if agent in self._holders]
 
     def _forget_jobs(self) -> None:
         """Forgets the states of jobs that the topology has no more."""
@@ -282,9 +286,8 @@ class Centre:
         self._mind_the_clock()
         if self.inforce.follow_the_day():
             self._adopt()
-        if self._ticks % EXPECT_EVERY == 0:
-            self.watch.expect(self._expected(), self.scope.jobs)
-        self.beats.admit(self.scope.register, self.state.holders())
+        if self.state.holders() != self._holders:
+            self._admit()
         self.beats.catch_up()
         if self._ticks % RESTATE_EVERY == 0:
             self._restate()

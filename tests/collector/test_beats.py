@@ -78,8 +78,6 @@ async def at_work(folder: Path, clock: TurnedClock, *nodes: str) -> AsyncIterato
     centre = await opened(folder, clock, province=PROVINCE, settings=settings)
     for node in NODES[2:]:
         centre.state.set_token(node, f"token of {node}", clock.now())
-    centre.beats.admit(centre.scope.register, centre.state.holders())
-    centre.watch.expect(centre._expected(), centre.scope.jobs)
     with centre.beats.reflecting(settings.listen.reflector), contextlib.ExitStack() as undo:
         async with running(centre):
             agents = [Sending(centre, clock, node, port) for node in nodes]
