@@ -1,4 +1,5 @@
-"""CPU of the STAMP reflector for one packet, beside servers that only echo: a loop in Python, and Debian's socat.
+"""CPU of STAMP for one packet. Of the reflector, beside servers that only echo: a loop in Python, and Debian's socat.
+Of an agent's session, beside one that sleeps, sends and receives, and does nothing else.
 
 Packets of 10,000 sessions come from one socket, one at a time (each wakes the server, as they do when many agents send
 one a second each) or 64 at once. The echo in Python waits, receives and sends as the reflector does, and does nothing
@@ -31,10 +32,14 @@ PACKETS = 20_000
 KEY = b"a key of the bench"
 REFLECTOR = """
 import asyncio, sys
+from checks.stamp.life import Life
 from checks.stamp.reflector import open_reflector
 async def main():
     key = sys.argv[2].encode()
-    open_reflector("127.0.0.1", int(sys.argv[1]), lambda *_: key, stateful=sys.argv[3] == "stateful")
+    # As the collector: each session has a key of its own; and, where all have the same, none.
+    keys = {ssid: key and f"{key.decode()} {ssid}".encode() for ssid in range(1, 10_001)}
+    key_of = (lambda _, ssid: keys[ssid]) if key else lambda *_: key
+    open_reflector("127.0.0.1", int(sys.argv[1]), key_of, stateful=sys.argv[3] == "stateful", life=Life(lambda _: None))
     await asyncio.Event().wait()
 asyncio.run(main())
 """
@@ -53,6 +58,34 @@ async def main():
             sock.sendto(packet, source)
     asyncio.get_running_loop().add_reader(sock, readable)
     await asyncio.Event().wait()
+asyncio.run(main())
+"""
+AGENT_SESSIONS, AGENT_SPACING, AGENT_SECONDS = 50, 0.05, 4.0
+AGENT = """
+import asyncio, sys
+from agent.beats import Beats
+from checks.contract import SystemClock
+from checks.model import Beat, Job
+async def main():
+    def beat(ssid):
+        params = {"key": f"{sys.argv[4]} {ssid}", "spacing": float(sys.argv[3])}
+        return Beat(Job("n", "stamp", f"s{ssid}", f"127.0.0.1:{sys.argv[1]}", 30.0, 10.0, 10.0, params), ssid)
+    Beats("n", SystemClock(), lambda *_: None).adopt(map(beat, range(1, 1 + int(sys.argv[2]))))
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+SLEEPER = """
+import asyncio, socket, sys
+async def session():
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.connect(("127.0.0.1", int(sys.argv[1])))
+    asyncio.get_running_loop().add_reader(sock, lambda: sock.recv(2048))
+    while True:
+        await asyncio.sleep(float(sys.argv[3]))
+        sock.send(bytes(112))
+async def main():
+    await asyncio.gather(*(session() for _ in range(int(sys.argv[2]))))
 asyncio.run(main())
 """
 
@@ -110,7 +143,10 @@ def packets(key: bytes, first: int) -> list[bytes]:
     """The next two packets of every session, from sequence number ``first`` on."""
     now = ntp(time.time_ns())
     return [
-        write_sent(Sent(first + number // SESSIONS, now + number, 1, 1 + number % SESSIONS), key)
+        write_sent(
+            Sent(first + number // SESSIONS, now + number, 1, 1 + number % SESSIONS),
+            key and key + f" {1 + number % SESSIONS}".encode(),
+        )
         for number in range(PACKETS)
     ]
 
@@ -149,6 +185,38 @@ def measure(folder: Path, rounds: int) -> list[Result]:
     ]
 
 
+def measure_agent(folder: Path, rounds: int) -> list[Result]:
+    """What a session's packet costs who sends it."""
+    taken: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, sender, far in (
+            ("session of thongsuot's agent", AGENT, REFLECTOR),
+            ("sleep, send and receive in Python", SLEEPER, ECHO),
+        ):
+            taken.setdefault(name, []).append(sender_microseconds(folder, sender, far))
+    ours = next(iter(taken))
+    return [Result(name, costs, ours, per_session(costs)) for name, costs in taken.items()]
+
+
+def sender_microseconds(folder: Path, sender: str, far: str) -> float:
+    """CPU of a sender for one packet and its answer."""
+    port = free_port(socket.SOCK_DGRAM)
+    server = [sys.executable, "-c", far, str(port), KEY.decode(), "stateful"]
+    argv = [sys.executable, "-c", sender, str(port), str(AGENT_SESSIONS), str(AGENT_SPACING), KEY.decode()]
+    with (
+        running(server, ready=lambda: bound(port), log=folder / "log"),
+        running(argv, ready=lambda: True, log=folder / "log") as process,
+    ):
+        time.sleep(2.0)  # until it has started
+        with cpu_of_pid(process.pid) as watch:
+            time.sleep(AGENT_SECONDS)
+    return watch.cpu / (AGENT_SESSIONS * AGENT_SECONDS / AGENT_SPACING) * 1e6
+
+
+def per_session(costs: list[float]) -> str:
+    return f"a session of one packet a second: {statistics.median(costs) / 1e4:.3f} % of a core"
+
+
 def label(name: str, at_once: int) -> str:
     return f"{name}, {'one at a time' if at_once == 1 else f'{at_once} at once'}"
 
@@ -168,8 +236,9 @@ def main() -> None:
         sys.stderr.write("socat is not installed: left out\n")
     with tempfile.TemporaryDirectory() as folder:
         results = measure(Path(folder), options.rounds)
+        agents = measure_agent(Path(folder), options.rounds)
     show = as_json if options.json else table
-    print(show(results, "µs of CPU per packet", machine() | debian_versions("socat")))
+    print(show([*results, *agents], "µs of CPU per packet", machine() | debian_versions("socat")))
 
 
 if __name__ == "__main__":
