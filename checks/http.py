@@ -212,7 +212,7 @@ def _findings(url: str, answer: Answer, params: HttpParams) -> Iterator[Finding]
         yield Finding(State.CRIT, "body", f"the page holds {bad[0][:80]!r}, which it must not")
     for name, pattern in params.expect_headers.items():
         value = response.header(name)
-        if not re.search(pattern, value):
+        if not value or not re.search(pattern, value):
             said = f"says {value[:80]!r}" if value else "is missing"
             yield Finding(State.CRIT, "header", f"the header {name} {said} where {pattern!r} was expected")
 

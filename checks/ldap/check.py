@@ -73,7 +73,7 @@ async def _bind(opened: Stream, params: LdapParams, place: str) -> None:
     answer = await _read(opened, place)
     _expect(answer, 1, message.BIND_RESPONSE, place)
     if answer.code:
-        raise _refused(answer, place, "does not let us in", "bind")
+        raise _refused(answer, place, "does not let us in")
 
 
 async def _entry(opened: Stream, base: str, place: str) -> None:
@@ -85,7 +85,7 @@ async def _entry(opened: Stream, base: str, place: str) -> None:
     if answer.code == _NO_SUCH_OBJECT or not (answer.code or found):
         raise TargetError("no-entry", f"{place}: has no entry {base!r} to show", answered=True)
     if answer.code:
-        raise _refused(answer, place, f"does not show the entry {base!r}", "search")
+        raise _refused(answer, place, f"does not show the entry {base!r}")
 
 
 def _expect(answer: Message, number: int, operation: int, place: str) -> None:
@@ -97,11 +97,11 @@ def _expect(answer: Message, number: int, operation: int, place: str) -> None:
     raise TargetError("protocol", f"{place}: answers what was not asked: {answer.operation:#04x}", answered=True)
 
 
-def _refused(answer: Message, place: str, what: str, step: str) -> CheckError:
+def _refused(answer: Message, place: str, what: str) -> CheckError:
     text = f"{place}: {what}: {_words(answer)}"
     if answer.code in _NOT_LET_IN:
         return ObserverError("not-let-in", text, answered=True)
-    return TargetError("ldap", f"{text} ({step})", answered=True)
+    return TargetError("ldap", text, answered=True)
 
 
 def _words(answer: Message) -> str:

@@ -158,7 +158,7 @@ async def test_another_greeting_is_quoted(protocol: str, lines: list[bytes], rea
 async def test_a_server_that_accepts_and_then_says_nothing_is_told_from_one_that_is_not_there() -> None:
     async with saying(b"", stay=True) as place:
         with pytest.raises(TargetError) as caught:
-            await greet("smtp", place, context(0.2))
+            await greet("smtp", place, context(0.6))
     assert (caught.value.reason, caught.value.answered) == ("timeout", True)
     assert caught.value.summary == f"{place}: accepts connections, but then says nothing in time"
     with pytest.raises(TargetError) as caught:

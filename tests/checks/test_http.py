@@ -146,6 +146,7 @@ async def test_a_page_with_words_that_must_not_be_there_is_critical(portal: Port
 @pytest.mark.peer
 async def test_response_headers_are_looked_at(portal: Portal) -> None:
     assert (await portal.check("/", expect_headers={"Server": "^nginx"})).state is State.OK
+    assert (await portal.check("/", expect_headers={"X-Frame-Options": ""})).reason == "header"
     moved: dict[str, Any] = {"redirects": 0, "expect_headers": {"location": "/new$"}}
     assert (await portal.check("/old", **moved)).state is State.OK
     outcome = await portal.check("/", expect_headers={"Strict-Transport-Security": "max-age", "server": "^IIS"})

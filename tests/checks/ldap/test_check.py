@@ -131,7 +131,7 @@ async def answering(*answers: str) -> AsyncIterator[str]:
 @pytest.mark.parametrize(
     ("answers", "state", "reason", "words"),
     [
-        (["300c 020101 6107 0a0133 0400 0400"], State.CRIT, "ldap", "does not let us in: busy (51) (bind)"),
+        (["300c 020101 6107 0a0133 0400 0400"], State.CRIT, "ldap", "does not let us in: busy (51)"),
         (["300c 020101 6107 0a0130 0400 0400"], State.UNKNOWN, "not-let-in", "inappropriateAuthentication (48)"),
         (
             ["300e 020100 7809 0a0134 0400 0402 6f66"],
