@@ -310,6 +310,7 @@ class Centre:
             self.evidence.set_back(lost)
             self.live.set_back(lost)
             self.watch.set_back(lost)
+            self.configs.set_back(lost)
 
     def _restate(self) -> None:
         """What the centre itself has to say of configurations need not wait for their next measurement."""

@@ -15,7 +15,7 @@ _EVERYWHERE: Final = (
     # A private key, whoever wrote it down.
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----([^-]*)-----END [A-Z ]*PRIVATE KEY-----",
     # A user's password in an address.
-    r"\b[a-z][a-z0-9+.-]*://[^\s:/@\"']+:([^\s@/\"']+)@",
+    r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s:/@\"']+:([^\s@/\"']+)@",
     # A hash as crypt(5) writes it, also Cisco's types 4 to 14 and Juniper's $9$.
     r"(?<![\w$])(\$(?:1|2[abxy]?|3|4|5|6|7|8|9|14|y|gy|sha1|argon2\w*|nt)\$[^\s\"';<>]+)",
 )

@@ -29,13 +29,12 @@ class Version(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str | None:
         """Its text; None as long as it has not arrived, or when it is none."""
-        if not self.body:
-            return None
         try:
-            unpacked = zstandard.ZstdDecompressor().decompress(self.body, max_output_size=MOST_TEXT)
+            if not 0 <= zstandard.frame_content_size(self.body) <= MOST_TEXT:
+                return None
+            return zstandard.ZstdDecompressor().decompress(self.body).decode(errors="replace")
         except zstandard.ZstdError:
             return None
-        return unpacked.decode(errors="replace")
 
 
 class Record(msgspec.Struct, frozen=True):

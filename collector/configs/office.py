@@ -102,6 +102,11 @@ class Configs:
         lines = await asyncio.to_thread(self._history.lines, parse_job_id(name))
         return [VersionView(line.hash, line.at, line.by) for line in lines]
 
+    def set_back(self, lost: int) -> None:
+        """The clock was set back by ``lost`` ms: what comes must not look older than what was seen before."""
+        for name, record in list(self.records.items()):
+            self._put(name, msgspec.structs.replace(record, seen_at=record.seen_at - lost))
+
     def unsaved(self) -> dict[tuple[str, str], bytes | None]:
         """What is to be kept since the last time."""
         things: dict[tuple[str, str], bytes | None] = {

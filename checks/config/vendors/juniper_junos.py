@@ -25,7 +25,7 @@ PLATFORM = Platform(
     ),
     drop=(r"## Last (?:commit|changed): .*",),
     secrets=(
-        r"(\"[^\"]*\"|\S+); ## SECRET-DATA",
+        r"(?<!\S)(\"[^\"]*\"|\S+); ## SECRET-DATA",
         rf"\b(?:{_WORD}) (\"[^\"]*\"|[^\s;]+);",
         r"^ *community (?!\S+ members|\S+ \[)(\"[^\"]*\"|[^\s;]+) \{",
         r"^ *(?:key|chap-secret|pap-password|local-password) (\"[^\"]*\");",

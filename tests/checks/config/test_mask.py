@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from checks.config.backup import backup
 from checks.config.mask import masked, without
 from checks.config.platform import MASK
 from checks.config.platforms import PLATFORMS
+from tests.checks.config.simulator import PASSWORD
 
 SECRET = {
     "cisco_ios": """
@@ -227,3 +231,29 @@ def test_what_we_log_in_with_goes_wherever_it_stands() -> None:
     assert without('description "hunter22" of admin1 and admin', ("hunter22", "admin", "")) == (
         f'description "{MASK}" of admin1 and {MASK}'
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_no_device_can_keep_the_agent_busy_with_what_it_says(platform: str) -> None:
+    shapes = [
+        "a",
+        "a-",
+        '"',
+        "'",
+        "key ",
+        "password 7 ",
+        "$1$",
+        "<password>",
+        "://",
+        "\n",
+        " \n",
+        "set name x\n",
+        "\\\n ",
+    ]
+    kind = PLATFORMS[platform]
+    for shape in shapes:
+        said = (shape * (100_000 // len(shape))) + "\n"
+        begin = time.process_time()
+        backup(kind, [*([None] * len(kind.about)), (kind.config[0], "x\n" + said)], "r1#", (PASSWORD,))
+        assert time.process_time() - begin < 1.0, shape

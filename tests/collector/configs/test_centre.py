@@ -7,10 +7,12 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
-from collector.cli import app
+from collector.app import create_app
+from collector.cli import app as command_line
 from tests.collector.centres import Agent, TurnedClock, opened, pass_time, running
 from tests.collector.configs.province import told, with_config
 from tests.collector.configs.versions import AFTER, BEFORE, CHANGE, JOB, hash_of, read
@@ -25,7 +27,7 @@ def _git() -> None:
 def command(directory: Path, *arguments: str) -> str:
     settings = directory / "collector.toml"
     settings.write_text(f'state_dir = "{directory}"\n')
-    done = CliRunner().invoke(app, ["config", *arguments, "--config", str(settings)])
+    done = CliRunner().invoke(command_line, ["config", *arguments, "--config", str(settings)])
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -65,6 +67,42 @@ async def test_a_change_is_an_incident_with_its_lines_until_somebody_approves_it
             (hash_of(AFTER), "alice"),
             (hash_of(BEFORE), "agent of d1"),
         ]
+
+
+async def test_the_page_and_the_api_show_what_changed_and_no_text(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    async with running(await opened(tmp_path, clock, province=with_config("frr"))) as centre:
+        agent = Agent(centre, clock)
+        await agent.report([(JOB, read(BEFORE))])
+        await pass_time(centre, clock, 2)
+        await agent.report([(JOB, read(AFTER, "<b>alice</b>"))])
+        await pass_time(centre, clock, 2)
+        await centre.configs.write()
+        app = create_app(centre, clock, agents_too=False)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://collector") as client:
+            page = (await client.get("/nodes/d1?lang=en")).text
+            versions = (await client.get("/api/v1/nodes/d1/configs/r1")).json()
+            nothing = await client.get("/api/v1/nodes/d1/configs/r2")
+
+    assert "\n- ip address 10.1.0.1/24\n+ ip address 10.1.0.2/24\n" in page
+    assert "not approved" in page
+    assert "<b>alice</b>" not in page
+    assert [version["version"] for version in versions] == [hash_of(AFTER), hash_of(BEFORE)]
+    assert (nothing.status_code, nothing.json()["detail"]) == (404, "no configuration of 'r2' at 'd1'")
+
+
+async def test_a_clock_that_is_set_back_hides_no_change(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    async with running(await opened(tmp_path, clock, province=with_config("frr"))) as centre:
+        agent = Agent(centre, clock)
+        await agent.report([(JOB, read(BEFORE))])
+        await pass_time(centre, clock, 2)
+        clock.ms -= 86_400_000
+        await pass_time(centre, clock, 2)
+        await agent.report([(JOB, read(AFTER))])
+        await pass_time(centre, clock, 1)
+
+        assert centre.live.jobs[JOB].reason == "unapproved-change"
 
 
 async def test_what_a_crash_took_is_judged_again_and_written_once(tmp_path: Path) -> None:

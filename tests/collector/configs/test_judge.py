@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from checks.model import State, parse_job_id
 from collector.configs.judge import FIRST, approve, judged, take, version_of
-from collector.configs.model import Approval, Record, Version
+from collector.configs.model import MOST_TEXT, Approval, Record, Version
 from collector.configs.windows import ChangeWindow
-from tests.collector.configs.versions import AFTER, BEFORE, CHANGE, JOB, hash_of, read, version
+from tests.collector.configs.versions import AFTER, BEFORE, CHANGE, JOB, hash_of, packed, read, version
 
 DAY = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 T0 = round(DAY.timestamp() * 1000)
@@ -108,6 +108,11 @@ def test_what_does_not_count_makes_no_change() -> None:
     found = judged(record, parse_job_id(JOB), read(BEFORE + "list 2\n"), lambda text: text.replace("list 2\n", ""))
 
     assert found.state is State.OK
+
+
+@pytest.mark.parametrize("body", [b"", b"no zstd", packed("\0" * (MOST_TEXT + 1)), packed(BEFORE)[:-3]])
+def test_a_body_that_is_no_text_is_none(body: bytes) -> None:
+    assert Version("0", T0, "", "d1", body).text is None
 
 
 def test_an_outcome_without_a_hash_is_no_version() -> None:

@@ -20,13 +20,16 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def packed(text: str) -> bytes:
+    return zstandard.ZstdCompressor().compress(text.encode())
+
+
 def version(text: str, at: int, by: str = "", *, whole: bool = True) -> Version:
-    body = zstandard.ZstdCompressor().compress(text.encode())
-    return Version(hash_of(text), at, by, "d1", body if whole else b"")
+    return Version(hash_of(text), at, by, "d1", packed(text) if whole else b"")
 
 
 def read(text: str, by: str = "", *, whole: bool = True) -> Outcome:
     """What an agent reports of a router with this configuration."""
     facts = {"config": hash_of(text)} | ({"config.by": by} if by else {})
-    documents = {DOCUMENT: zstandard.ZstdCompressor().compress(text.encode())} if whole else {}
+    documents = {DOCUMENT: packed(text)} if whole else {}
     return Outcome(State.OK, "10.1.0.1: the configuration was read", answered=True, facts=facts, documents=documents)
