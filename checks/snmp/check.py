@@ -19,7 +19,7 @@ from checks.snmp.inventory import Inventory, read_inventory
 from checks.snmp.judge import Finding, Thresholds, conclude, interface_metrics, levels, required
 from checks.snmp.params import SnmpParams
 from checks.snmp.rates import Snapshot
-from checks.snmp.reader import Access, SnmpReader, Value
+from checks.snmp.reader import Access, SnmpReader
 from checks.snmp.tables import (
     Interface,
     System,
@@ -110,14 +110,16 @@ async def _fetch_interfaces(
     reader: SnmpReader, system: System, params: SnmpParams, memory: dict[str, Any]
 ) -> tuple[Interface, ...]:
     """The interfaces that pass the filter. Names are walked, then whole rows fetched by GET: half the packets of a walk
-    of each column, and no more of the device's time."""
+    of each column, and no more of the device's time. ifDescr is walked when the interfaces are others than before, and
+    always where ifXTable has not all of them."""
     if_names = {index_of(oid): text(value) async for oid, value in reader.walk(mib.IF_NAME)}
-    if_descrs: dict[int, str] = {}
-    if not if_names or len(if_names) < system.if_number or not all(if_names.values()):
-        if_descrs = {index_of(oid): text(value) async for oid, value in reader.walk(mib.IF_DESCR)}
+    descrs: dict[int, str] = memory.get("descrs", {})
+    if not if_names or if_names != memory.get("if_names") or len(if_names) < max(system.if_number, len(descrs)):
+        descrs = {index_of(oid): text(value) async for oid, value in reader.walk(mib.IF_DESCR)}
+    memory["if_names"], memory["descrs"] = if_names, descrs
     names = {
         index: name
-        for index, name in name_interfaces(if_names, if_descrs).items()
+        for index, name in name_interfaces(if_names, descrs).items()
         if re.search(params.interfaces, name) and not re.search(params.exclude, name)
     }
     if not names:
@@ -127,18 +129,7 @@ async def _fetch_interfaces(
     narrow = without_64_bits(names, values) if reader.counter64 else []
     if narrow:
         values.update(await reader.get([f"{column}.{index}" for index in narrow for column in mib.OCTETS]))
-    values.update(await _descrs(reader, names, memory))
-    return parse_interfaces(names, values)
-
-
-async def _descrs(reader: SnmpReader, names: dict[int, str], memory: dict[str, Any]) -> dict[str, Value]:
-    """ifDescr by OID: asked for when an interface is new, since it changes as seldom as the name."""
-    kept: dict[int, tuple[str, Value]] = memory.get("descrs", {})
-    new = [index for index, name in names.items() if index not in kept or kept[index][0] != name]
-    found = await reader.get([f"{mib.IF_DESCR}.{index}" for index in new]) if new else {}
-    kept = {i: (name, found.get(f"{mib.IF_DESCR}.{i}")) if i in new else kept[i] for i, name in names.items()}
-    memory["descrs"] = kept
-    return {f"{mib.IF_DESCR}.{index}": descr for index, (_, descr) in kept.items()}
+    return parse_interfaces(names, values | {f"{mib.IF_DESCR}.{i}": descr for i, descr in descrs.items()})
 
 
 def _conclude(

@@ -13,7 +13,7 @@ from checks.snmp import library
 from checks.snmp.params import NO_PROFILE, SnmpParams
 from checks.snmp.points import Point, Reading, read_all
 from checks.snmp.reader import SnmpReader
-from checks.snmp.survey import Adjacency, Found, Identity, Survey, read_points
+from checks.snmp.survey import Found, Survey, read_points
 from checks.snmp.tables import System
 
 SURVEY_SHARE = 0.5
@@ -48,14 +48,15 @@ async def read_inventory(
         except TimeoutError:
             survey.give_up()
     found = tuple(survey.found)
-    points: list[Point] = [one for one in found if not isinstance(one, Adjacency | Identity)]
+    points = [one for one in found if isinstance(one, Point)]
     try:
-        readings = read_all(points, await read_points(reader, points))
+        values = await read_points(reader, points)
     except CheckError as error:
         if not error.answered:
             raise
         return Inventory(profile, (), found, (*survey.silent, error.summary))
-    return Inventory(profile, readings, found, survey.silent)
+    survey.look_again(values, now())
+    return Inventory(profile, read_all(points, values), found, survey.silent)
 
 
 def _survey_of(profile: str, memory: dict[str, Any]) -> Survey:

@@ -17,7 +17,7 @@ from checks.snmp.vocabulary import Class, Convert, Sensor, Severity, compiled
 
 Values = Mapping[str, Value]
 
-_NUMBER: Final = re.compile(r"\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
+_NUMBER: Final = re.compile(r"\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\.?\d)")
 
 
 class Gauge(msgspec.Struct, frozen=True):
@@ -135,21 +135,17 @@ class MemoryPoint(msgspec.Struct, frozen=True):
             total = used + free
         if used is None and total is not None and free is not None:
             used = total - free
-        if percent is not None and self.idle:
-            percent = 100 - percent
-        if used is None and total is not None and percent is not None:
-            used = total * percent / 100
+        if percent is not None:
+            percent = 100 - percent if self.idle else percent
+            used = total * percent / 100 if total else None
+            return Pool(self.name, percent, _times(used, self.unit), _times(total or None, self.unit), self.percent)
         if used is not None and self.less:
-            # net-snmp wraps a sum that got too large; less than nothing is then believed no more than that
+            # The parts are not measured in the same moment as the whole, so they may be more.
             used = max(0.0, used - sum(of(oid) or 0.0 for oid in self.less))
-        if used is not None and total:
-            percent = 100 * used / total
-        if percent is None:
+        if used is None or not total:
             return None
-        oid = self.used or self.percent or self.free
-        return Pool(
-            self.name, percent, _times(used, self.unit) if total else None, _times(total or None, self.unit), oid
-        )
+        oid = self.used or self.free
+        return Pool(self.name, 100 * used / total, used * self.unit, total * self.unit, oid)
 
 
 class SessionPoint(msgspec.Struct, frozen=True):
@@ -234,8 +230,8 @@ def converted(value: float, how: Convert, of: float | None = None) -> float | No
     match how:
         case "idle":
             return 100 - value
-        case "uW":
-            return 10 * math.log10(value / 1000) if value > 0 else None
+        case "uW" | "W":
+            return 10 * math.log10(value / (1000 if how == "uW" else 0.001)) if value > 0 else None
         case "fahrenheit":
             return (value - 32) / 1.8
         case "share":

@@ -44,6 +44,8 @@ from checks.snmp.vocabulary import (
 
 MAX_POINTS: Final = 4000
 """Of one device; more rows than this are left out."""
+PATIENCE: Final = 300.0
+"""Seconds before a rule is read anew because rows of it are gone: a tunnel that was rekeyed has another index."""
 
 
 class Adjacency(msgspec.Struct, frozen=True):
@@ -74,6 +76,7 @@ class Survey:
         self._silent: dict[int, str] = {}
         self._todo: list[int] = []
         self._began: float | None = None
+        self._read_at: dict[int, float] = {}
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -112,8 +115,16 @@ class Survey:
                     raise
                 self._skip(place)
             self._todo.pop(0)
+            self._read_at[place] = now()
             if now() >= until:
                 return
+
+    def look_again(self, values: Values, now: float) -> None:
+        """Has the rules read anew of which the device shows a row no more."""
+        for place, found in self._found.items():
+            gone = any(isinstance(one, Point) and one.oids[0] not in values for one in found)
+            if gone and place not in self._todo and now - self._read_at[place] >= PATIENCE:
+                self._todo.append(place)
 
     def give_up(self) -> None:
         """Leaves the rule that took too long until the next survey."""
@@ -126,14 +137,17 @@ class Survey:
 
     async def _read(self, place: int, rows: _Rows) -> tuple[Found, ...]:
         rule = self._rules[place]
-        if rule.lacking and any(
-            self._found[other] and self._rules[other].gives == rule.lacking
-            for other in range(len(self._rules))
-            if other in self._found and other != place
-        ):
+        if any(self._found.get(other) and self._rules[other].gives in rule.lacking for other in range(place)):
             return ()
-        room = MAX_POINTS - sum(len(found) for other, found in self._found.items() if other != place)
-        return tuple(await _read(rule, rows))[: max(0, room)]
+        others = [one for other, found in self._found.items() if other != place for one in found]
+        # BGP4-MIB lists again what the maker's own table tells better.
+        told = {(one.kind, one.peer) for one in others if isinstance(one, SessionPoint) and one.peer}
+        found = [
+            one
+            for one in await _read(rule, rows)
+            if not (isinstance(one, SessionPoint) and (one.kind, one.peer) in told)
+        ]
+        return tuple(found)[: max(0, MAX_POINTS - len(others))]
 
 
 def leading(rule: AnyRule) -> str:
@@ -269,7 +283,7 @@ def _found(rule: AnyRule, row: _Row, lead: Value) -> Found | None:
             return _session(rule, row)
         case Neighbour():
             name = row.first(rule.name) or words(lead)
-            local = row.first(rule.local) or row.index
+            local = row.first(rule.local) or cut(row.index, (1, 2)) or row.index  # LLDP's begins with a time
             return Adjacency(rule.kind, local, name, row.first(rule.port)) if name else None
         case Fact():
             return _identity(rule, words(lead))

@@ -87,9 +87,9 @@ Status = Annotated[str, msgspec.Meta(pattern=r"^(ok|warn|crit|unknown|absent|emp
 """How bad a value is, then what the MIB calls it: ``crit failed``. A part that is not fitted is ``absent``; a row that
 stands for nothing, as a chassis' every slot, is ``empty`` and left out."""
 
-Convert = Literal["", "idle", "uW", "fahrenheit", "share", "lost"]
-"""``idle``: % of time not busy, so 100 less it. ``uW``: microwatts, shown in dBm. ``share``: % of what ``of`` holds;
-``lost``: what is missing of it, in %."""
+Convert = Literal["", "idle", "uW", "W", "fahrenheit", "share", "lost"]
+"""``idle``: % of time not busy, so 100 less it. ``uW``, ``W``: micro- and watts of light, shown in dBm.
+``share``: % of what ``of`` holds; ``lost``: what is missing of it, in %."""
 
 Form = Annotated[str, msgspec.Meta(pattern=rf"^(ipv4|inet)\[({_PART})\]$")]
 """An address in an index: ``ipv4`` is 4 numbers, ``inet`` a type and a length before them (RFC 4001, 4.1)."""
@@ -101,8 +101,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ``name`` are references, of which the first that is not empty names the row; ``label`` is made of it:
     ``{name}`` and ``{index}`` are filled in. ``index`` is a regular expression on the row's index, ``where`` and
     ``unless`` hold such on its columns: all of the first must be found, none of the second. ``gives`` is a word for
-    what the rule finds; a rule is left out where another gave what this one is to be read in the absence of:
-    ``lacking``.
+    what the rule finds; a rule is left out where another before it gave one of those in whose absence alone it is to
+    be read: ``lacking``.
     """
 
     name: tuple[Reference, ...] = ()
@@ -111,7 +111,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     where: dict[Reference, Pattern] = {}
     unless: dict[Reference, Pattern] = {}
     gives: str = ""
-    lacking: str = ""
+    lacking: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for pattern in (self.index, *self.where.values(), *self.unless.values()):

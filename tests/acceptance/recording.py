@@ -1,7 +1,9 @@
-"""A recorded device, in snmpsim's ``.snmprec`` form: OID, tag of BER (``x``: in hexadecimal) and value, by line."""
+"""A recorded device, in snmpsim's ``.snmprec`` form: OID, tag of BER (``x``: in hexadecimal) and value, by line,
+as it is or in bzip2."""
 
 from __future__ import annotations
 
+import bz2
 import re
 from bisect import bisect_right
 from pathlib import Path
@@ -15,9 +17,10 @@ class Recording:
     """The variables of a device, in the order of their names. Where a name was recorded twice, the first is shown."""
 
     def __init__(self, path: Path) -> None:
-        self.name = path.name.removesuffix(".snmprec")
+        self.name = path.name.partition(".snmprec")[0]
         rows: dict[ber.Oid, bytes] = {}
-        for line in path.read_bytes().decode("latin-1").split("\n"):
+        content = bz2.decompress(path.read_bytes()) if path.suffix == ".bz2" else path.read_bytes()
+        for line in content.decode("latin-1").split("\n"):
             row = _LINE.fullmatch(line.rstrip("\r"))
             encoded = _encoded(int(row[2]), bool(row[3]), row[4]) if row is not None else None
             if row is not None and encoded is not None:

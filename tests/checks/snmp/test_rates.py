@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.snmp.mib import MAX_SPEED
-from checks.snmp.rates import TICKS, Snapshot, boot_minute, increase, rates, rebooted
+from checks.snmp.rates import TICKS, Snapshot, boot_minute, increase, rates, rebooted, running_for
 from checks.snmp.tables import Count, Interface
 
 DAY = 86_400.0
@@ -150,3 +150,21 @@ def test_the_boot_minute_changes_with_a_reboot() -> None:
     now = 1_750_000_000_000
     before = Snapshot(0, 100_000, 7, ())
     assert boot_minute(before, 600, 3_000, now) == round((now - 30_000) / 60_000)
+
+
+@pytest.mark.parametrize(
+    ("up_time", "host", "engine", "expected"),
+    [
+        (1_000, None, None, 1_000),
+        (1_000, None, 10, 1_000),
+        (1_631_840_059, None, 59_268_073, 1_631_840_059 + TICKS),
+        (5_000, 3_000_000, None, 3_000_000),
+        (430_400, None, 3_703_088, 430_400),
+        (None, None, 10, None),
+    ],
+    ids=["alone", "in step", "wrapped once", "the SNMP agent was restarted", "an engine time out of step", "not told"],
+)
+def test_the_time_since_the_start_is_the_best_witness_s(
+    up_time: int | None, host: int | None, engine: int | None, expected: int | None
+) -> None:
+    assert running_for(up_time, host, engine) == expected
