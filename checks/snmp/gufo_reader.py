@@ -1,26 +1,23 @@
-"""SnmpReader over gufo-snmp: BER and USM in Rust, sockets in our event loop."""
+"""SnmpReader over gufo-snmp: BER and USM in Rust, datagrams and their authenticity in :mod:`checks.snmp.session`."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from gufo.snmp import SnmpAuthError, SnmpDecodeError, SnmpError, SnmpVersion
-from gufo.snmp.aio import SnmpSession
+import msgspec
+from gufo.snmp import SnmpAuthError, SnmpDecodeError, SnmpError
 
 from checks.contract import Clock
 from checks.errors import CheckError, ObserverError, TargetError, from_os_error
 from checks.snmp import mib, usm
+from checks.snmp.message import parse
 from checks.snmp.order import Order
 from checks.snmp.reader import Access, Value
+from checks.snmp.session import Session
 
 T = TypeVar("T")
 
-_VERSION: Final = {"1": SnmpVersion.v1, "2c": SnmpVersion.v2c, "3": SnmpVersion.v3}
 _TIME_WINDOW: Final = 100.0
 """Seconds without an answer after which the engine's time is asked again: it is good for 150 (RFC 3414, 2.2.3), and
 gufo-snmp does not advance it by itself."""
@@ -33,9 +30,10 @@ class GufoReader:
     def __init__(self, access: Access, clock: Clock) -> None:
         self.access = access
         self._clock = clock
-        self._session: SnmpSession | None = None
+        self._session: Session | None = None
         self._proven = False
         self._answered = False
+        self._forged = False
         self._heard_at = 0.0
         self._round_trip: float | None = None
         self._bulk = access.version != "1"
@@ -68,7 +66,7 @@ class GufoReader:
         """One request. Of an answer with nothing in it, gufo-snmp does not tell an error status (tooBig, genErr,
         SNMPv1's noSuchName) from instances that are not there: so ask for less."""
 
-        async def request(session: SnmpSession) -> dict[str, Value]:
+        async def request(session: Session) -> dict[str, Value]:
             started = self._clock.monotonic()
             found = await session.get_many(oids)
             self._round_trip = self._clock.monotonic() - started
@@ -101,10 +99,10 @@ class GufoReader:
 
     async def _walk(self, column: str, *, bulk: bool) -> AsyncIterator[tuple[str, Value]]:
         rows: AsyncIterator[tuple[str, Value]] | None = None
-        opened: SnmpSession | None = None
+        opened: Session | None = None
         order = Order()
 
-        async def next_row(session: SnmpSession) -> tuple[str, Value] | None:
+        async def next_row(session: Session) -> tuple[str, Value] | None:
             nonlocal rows, opened
             if rows is None or opened is not session:
                 if rows is not None:
@@ -121,16 +119,16 @@ class GufoReader:
                 yield row
         self._faults |= order.faults
 
-    async def _ask(self, request: Callable[[SnmpSession], Awaitable[T]]) -> T:
+    async def _ask(self, request: Callable[[Session], Awaitable[T]]) -> T:
         """The answer to a request, tried as often as the settings say."""
         try:
             return await self._tries(request)
         except TimeoutError as error:
-            if _closed(error):
-                raise TargetError(
-                    "refused", f"{self.access.where}: port {self.access.port}/udp is closed: no SNMP agent runs there"
-                ) from error
             raise await self._silence() from error
+        except ConnectionRefusedError as error:
+            raise TargetError(
+                "refused", f"{self.access.where}: port {self.access.port}/udp is closed: no SNMP agent runs there"
+            ) from error
         except SnmpDecodeError as error:
             raise TargetError(
                 "malformed", f"{self.access.where}: expected an SNMP answer, got something else: {error}", answered=True
@@ -138,50 +136,45 @@ class GufoReader:
         except SnmpError as error:
             raise ObserverError("snmp", f"{self.access.where}: the request could not be made: {error}") from error
         except OSError as error:
-            raise from_os_error(_with_errno(error), self.access.where) from error
+            raise from_os_error(error, self.access.where) from error
 
-    async def _tries(self, request: Callable[[SnmpSession], Awaitable[T]]) -> T:
-        """Raises TimeoutError after the last try, or when the port is closed.
+    async def _tries(self, request: Callable[[Session], Awaitable[T]]) -> T:
+        """Raises TimeoutError after the last try.
 
         A device that was restarted or replaced does not know the engine that our session discovered: net-snmp is
         then silent, others send a report. So over SNMPv3 the next try begins with a discovery.
         """
+        self._forged = False
         for left in range(self.access.retries, -1, -1):
+            session = self._session or Session(self.access)
             try:
-                session = await self._ready()
+                await self._refresh(session)
                 answer = await request(session)
-            except TimeoutError as error:
+            except TimeoutError:
                 if self.access.version == "3":
                     self._session = None
-                if not left or _closed(error):
+                if not left:
                     raise
             except SnmpAuthError:
                 self._answered = True
                 if not (self._proven and left):
-                    raise await self._refusal(session) from None
+                    raise usm.refusal(self.access, parse(session.heard).report) from None
                 self._session, self._proven = None, False
             else:
                 self._heard_at = self._clock.monotonic()
                 self._proven = self._answered = True
                 return answer
+            finally:
+                self._forged = self._forged or session.forged
+                if session.forged:
+                    self._faults.add("forged")
         raise AssertionError("unreachable: the last try returns or raises")
 
-    async def _ready(self) -> SnmpSession:
-        """The session, with the engine discovered and its time fresh."""
-        session = self._session
-        if session is None:
-            session = SnmpSession(
-                self.access.address,
-                port=self.access.port,
-                community=self.access.community,
-                user=usm.user_of(self.access) if self.access.version == "3" else None,
-                version=_VERSION[self.access.version],
-                timeout=self.access.timeout,
-            )
-        elif self.access.version != "3" or self._clock.monotonic() - self._heard_at <= _TIME_WINDOW:
-            return session
-        if self.access.version == "3":
-            known = self._session is not None
+    async def _refresh(self, session: Session) -> None:
+        """Has the session know the engine, and its time by now."""
+        known = session is self._session
+        stale = self._clock.monotonic() - self._heard_at > _TIME_WINDOW
+        if self.access.version == "3" and (stale or not known):
             try:
                 await session.refresh()
             except TimeoutError:
@@ -191,17 +184,17 @@ class GufoReader:
             self._answered = True
             self._heard_at = self._clock.monotonic()
         self._session = session
-        return session
-
-    async def _refusal(self, session: SnmpSession) -> CheckError:
-        """Why the device answered with a report or authorizationError. gufo-snmp does not say which, so the request
-        is made again, and its answer read before gufo-snmp takes it from the socket."""
-        return usm.refusal(self.access, usm.report_in(await _overheard(session)))
 
     async def _silence(self) -> CheckError:
         """Why nothing came, as far as can be known."""
         access = self.access
         tries = f"in {access.retries + 1} tries of {access.timeout:g} s"
+        if self._forged:
+            return TargetError(
+                "forged",
+                f"{access.where}: answers came, but none with the signature of user {access.user!r}: "
+                "somebody on the way forges them, or the device does not sign what it answers",
+            )
         if not self._answered:
             community = "" if access.version == "3" else "the community is wrong, or "
             return TargetError(
@@ -221,49 +214,12 @@ class GufoReader:
 
     async def _answers_unencrypted(self) -> bool:
         """Whether the device takes our authentication when nothing is encrypted, be it to deny the access."""
-        access = self.access
-        session = SnmpSession(
-            access.address, port=access.port, user=usm.user_of(access, private=False), timeout=access.timeout
-        )
+        session = Session(msgspec.structs.replace(self.access, priv="", priv_key=""))
         try:
             await session.refresh()
+            await session.get_many([mib.SYS_UP_TIME])
+        except SnmpAuthError:
+            return parse(session.heard).report == 0
         except (SnmpError, OSError):
             return False
-        datagram = await _overheard(session)
-        return bool(datagram) and usm.report_in(datagram) is None
-
-
-async def _overheard(session: SnmpSession) -> bytes:
-    """The datagram that answers a request for sysUpTime; empty when none came."""
-    loop = asyncio.get_running_loop()
-    heard = b""
-    # gufo-snmp gives no public access to its socket. It reads one turn of the loop after the socket became readable,
-    # so a second descriptor of the same socket can peek in the turn before.
-    with socket.socket(fileno=os.dup(session._fd)) as ear:
-
-        def peek() -> None:
-            nonlocal heard
-            try:
-                heard = ear.recv(65_535, socket.MSG_PEEK)
-            except OSError:
-                return
-
-        loop.add_reader(ear.fileno(), peek)
-        try:
-            await session.get_many([mib.SYS_UP_TIME])
-        except (SnmpError, OSError):
-            pass
-        finally:
-            loop.remove_reader(ear.fileno())
-    return heard
-
-
-def _closed(error: TimeoutError) -> bool:
-    """Whether the silence was an ICMP "port unreachable", which gufo-snmp calls a timeout too."""
-    return str(error.__cause__) == "connection refused"
-
-
-def _with_errno(error: OSError) -> OSError:
-    """gufo-snmp writes an errno into the text: ``Network is unreachable (os error 101)``."""
-    found = re.search(r"^(.*) \(os error (\d+)\)$", str(error))
-    return OSError(int(found[2]), found[1]) if found and error.errno is None else error
+        return True

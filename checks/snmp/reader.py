@@ -67,7 +67,8 @@ class SnmpReader(Protocol):
     @property
     def faults(self) -> frozenset[str]:
         """How the device was seen to break the protocol: ``unsorted`` and ``duplicates`` of OIDs in a walk, ``loop``
-        and ``endless`` (more than MAX_ROWS), after which the rest of the column is not known, ``no-getbulk``."""
+        and ``endless`` (more than MAX_ROWS), after which the rest of the column is not known, ``no-getbulk``. And
+        ``forged``: answers came that the user's key did not sign (SNMPv3), and were not read."""
         ...
 
     def begin(self) -> None:

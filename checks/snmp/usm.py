@@ -54,12 +54,12 @@ def master_key(auth: str, password: str) -> bytes:
     return _AUTH[auth].get_master_key(password.encode())
 
 
-def user_of(access: Access, *, private: bool = True) -> User:
-    """The user with master keys. With ``private`` false its privacy key is left out."""
+def user_of(access: Access) -> User:
+    """The user with master keys."""
     if not access.auth:
         return User(access.user)
     auth_key = _AUTH[access.auth](master_key(access.auth, access.auth_key), KeyType.Master)
-    if not access.priv or not private:
+    if not access.priv:
         return User(access.user, auth_key=auth_key)
     # The privacy key is made with the *authentication* protocol's hash (RFC 3414, 8.2.1).
     priv_key = _PRIV[access.priv](master_key(access.auth, access.priv_key), KeyType.Master)
@@ -67,20 +67,9 @@ def user_of(access: Access, *, private: bool = True) -> User:
     return User(access.user, auth_key=auth_key, priv_key=priv_key, key_expansion=expansion)
 
 
-_USM_STATS: Final = bytes.fromhex("2b060106030f0101")
-"""1.3.6.1.6.3.15.1.1, usmStats, as BER writes it. A report about security is never encrypted."""
-
-
-def report_in(datagram: bytes) -> int | None:
-    """Which usmStats counter a datagram reports: 1 to 6 (RFC 3414, 5); None when it reports none."""
-    at = datagram.find(_USM_STATS)
-    if at < 0 or at + len(_USM_STATS) >= len(datagram):
-        return None
-    return datagram[at + len(_USM_STATS)]
-
-
-def refusal(access: Access, report: int | None) -> ObserverError:
-    """Why the device refused our credentials, and what to do. None is an authorizationError without a report."""
+def refusal(access: Access, report: int) -> ObserverError:
+    """Why the device refused our credentials, and what to do. ``report`` is the usmStats counter that it reported
+    (RFC 3414, 5: 1 to 6); 0 is an authorizationError without a report."""
     where, user, level = access.where, repr(access.user), access.level
     reasons = {
         1: (
@@ -124,7 +113,7 @@ def refusal(access: Access, report: int | None) -> ObserverError:
             "correct the user's view on the device, or set auth and priv as it demands"
         ),
     )
-    reason, summary = reasons.get(report or 0, denied)
+    reason, summary = reasons.get(report, denied)
     return ObserverError(reason, summary, answered=True)
 
 
