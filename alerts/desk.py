@@ -114,16 +114,18 @@ class Desk:
         """How many agents' beats come just now."""
         return sum(beats(state, now) for state in self._agents.values())
 
-    def take(self, measurement: Measurement, now: int, *, observer: str, live: bool = True) -> Changes:
+    def take(
+        self, measurement: Measurement, now: int, *, observer: str, live: bool = True, proves: bool = True
+    ) -> Changes:
         """Takes a measurement that the agent of the node ``observer`` made, and returns what changed by it. One from
-        the backlog (``live`` false) changes nothing here."""
+        the backlog (``live`` false) changes nothing here. Where it ``proves``, an answer came from the node itself."""
         job = measurement.job
         before = self._jobs.get(job)
         after, changes = take(self.rules.job, before, measurement, now, observer=observer, live=live)
         if after is None or after is before:
             return ()
         self._jobs[job] = after
-        if measurement.outcome.answered:
+        if proves and measurement.outcome.answered:
             node = node_of(job)
             # An agent whose clock is ahead must not prove a node for the time to come.
             self._answered[node] = max(min(measurement.at, now), self._answered.get(node, 0))

@@ -28,7 +28,7 @@ class PlanError(ValueError):
 
 def jobs_of(register: Register) -> tuple[Job, ...]:
     """All jobs of the province, in the order of the topology. Secrets stay names: "secret:NAME"."""
-    return tuple(job for _, job in assigned(register))
+    return tuple(one.job for one in assigned(register))
 
 
 def plans_of(
@@ -43,8 +43,8 @@ def plans_of(
     in seconds. The same register, secrets and sessions give the same versions. Raises PlanError when a secret is
     missing, or an agent has nothing to do."""
     jobs: dict[str, list[Job]] = {agent: [] for agent in register.agents}
-    for agent, job in _runs(register):
-        jobs[agent].append(_with_secrets(job, secrets))
+    for one in _runs(register):
+        jobs[one.agent].append(_with_secrets(one.job, secrets))
     idle = next((agent for agent, own in jobs.items() if not own), None)
     if idle is not None:
         raise PlanError(f"agent {idle!r} has no jobs on {register.day}: give its template checks in the topology")
@@ -104,22 +104,33 @@ def _links(register: Register) -> Iterator[_Link]:
             yield _Link(agent, parent.id, _job(node, "stamp", WITH_PARENT, parent.reflector, _BEAT))
 
 
-def assigned(register: Register) -> Iterator[tuple[str, Job]]:
-    """Every job with the node whose agent runs it. Secrets stay names, and sessions are without their keys."""
+class Assignment(NamedTuple):
+    """A job with the node whose agent runs it. ``proves``: its target stands at the job's node, so that an answer shows
+    that traffic reaches the node. The far end of a link, and a service, may be anywhere."""
+
+    agent: str
+    job: Job
+    proves: bool
+
+
+def assigned(register: Register) -> Iterator[Assignment]:
+    """Every job. Secrets stay names, and sessions are without their keys."""
     yield from _runs(register)
     for link in _links(register):
-        yield link.agent, link.job
+        yield Assignment(link.agent, link.job, proves=False)
 
 
-def _runs(register: Register) -> Iterator[tuple[str, Job]]:
+def _runs(register: Register) -> Iterator[Assignment]:
     """Every job that is run now and then, node by node."""
     for node in register.nodes.values():
         agent = register.agent_of(node.id)
         for bound in checks_of(node):
             if bound.owner or node.has_agent:
-                yield agent, _job(node, bound.entry.check, bound.label, bound.target, bound.entry)
+                job = _job(node, bound.entry.check, bound.label, bound.target, bound.entry)
+                yield Assignment(agent, job, proves=bound.at_node)
         if node.parent is not None and node.router is not None and not node.probe.off:
-            yield register.agent_of(node.parent), _job(node, "ping", FROM_PARENT, node.router.address, node.probe)
+            ping = _job(node, "ping", FROM_PARENT, node.router.address, node.probe)
+            yield Assignment(register.agent_of(node.parent), ping, proves=True)
 
 
 def _job(node: Node, check: str, label: str, target: str, entry: CheckEntry | Probe) -> Job:

@@ -114,7 +114,7 @@ class Answers:
         now = self._clock.now()
 
         def seen(each: Node) -> NodeView:
-            jobs = (self._live.jobs.get(job.id) for job, _ in scope.jobs_of(each.id))
+            jobs = (self._live.jobs.get(one.job.id) for one in scope.jobs_of(each.id))
             known = [job.state for job in jobs if job is not None]
             states = {each.id: worst(known)} if known else {}
             return self._node_view(scope, each, reach(self._evidence, each.id, now, self._window), states)
@@ -125,12 +125,12 @@ class Answers:
             links=[
                 LinkView(link.id, link.kind, link.role, _far_end(found, link.to), link.provider) for link in found.links
             ],
-            jobs=[self._job_view(job, agent, now) for job, agent in scope.jobs_of(node)],
+            jobs=[self._job_view(one.job, one.agent, now) for one in scope.jobs_of(node)],
             children=[seen(child) for child in register.children(node)],
             incidents=self.incidents(node=node, limit=20),
             gaps=self.gaps(node=node, limit=20),
             changes=self.fact_changes(node=node, limit=20),
-            configs=self._configs.views(job.id for job, _ in scope.jobs_of(node)),
+            configs=self._configs.views(one.job.id for one in scope.jobs_of(node)),
         )
 
     def incidents(self, *, open_only: bool = False, node: str | None = None, limit: int = 200) -> list[IncidentView]:
@@ -166,14 +166,14 @@ class Answers:
         """The worst state of each node's jobs."""
         found: dict[str, State] = {}
         states = self._live.jobs
-        for name, (job, _) in scope.jobs.items():
+        for name, one in scope.jobs.items():
             state = states.get(name)
             if state is None:
                 continue
             if state.state is State.OK:  # nearly all are
-                found.setdefault(job.node, State.OK)
+                found.setdefault(one.job.node, State.OK)
             else:
-                found[job.node] = worst((state.state, found.get(job.node, State.OK)))
+                found[one.job.node] = worst((state.state, found.get(one.job.node, State.OK)))
         return found
 
     def _node_views(self, now: Coverage) -> list[NodeView]:

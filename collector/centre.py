@@ -92,7 +92,7 @@ class Centre:
             self.evidence,
             store.series_id,
             self.inforce.speaks_for,
-            self.inforce.runs,
+            self.inforce.assignment,
             meaning=self.configs.take,
         )
         rules = Rules(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.causes import Province
 from checks.contract import Clock
+from checks.plan import Assignment
 from checks.stamp.keys import Sessions
 from checks.topology import Topology
 from collector.scope import Scope, scope_of
@@ -63,10 +64,9 @@ class InForce:
         """The nodes that an agent may report on."""
         return self.scope.speaks_for(agent)
 
-    def runs(self, job: str) -> str | None:
-        """The node whose agent runs a job; None for a job that is not planned."""
-        found = self.scope.jobs.get(job)
-        return found[1] if found else None
+    def assignment(self, job: str) -> Assignment | None:
+        """Who runs a job; None for one that is not planned."""
+        return self.scope.jobs.get(job)
 
     def _parent_of(self, node: str) -> str | None:
         found = self.scope.register.nodes.get(node)

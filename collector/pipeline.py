@@ -9,6 +9,7 @@ import msgspec
 
 from agent import wire
 from checks.model import JobId, Outcome, State, parse_job_id
+from checks.plan import Assignment
 from collector.evidence import Evidence
 from collector.journal import Entry
 from collector.live import JobState, Live, Numbers
@@ -25,7 +26,8 @@ DURATION = "check.duration"
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One measurement of a job, by the collector's clock (``at``, Unix ms), and the agent that took it."""
+    """One measurement of a job, by the collector's clock (``at``, Unix ms), and the agent that took it. ``proves``: an
+    answer came from the node itself."""
 
     job: str
     id: JobId
@@ -33,6 +35,7 @@ class Seen(msgspec.Struct, frozen=True):
     at: int
     lane: wire.Lane
     outcome: Outcome
+    proves: bool = False
 
 
 Meaning = Callable[[JobId, str, str, int, Outcome], Outcome]
@@ -42,8 +45,8 @@ Meaning = Callable[[JobId, str, str, int, Outcome], Outcome]
 class Pipeline:
     """Takes entries in the journal's order. Everything here is memory; taking an entry again changes nothing.
 
-    ``speaks_for`` maps an agent to the nodes that it may report on, ``runs`` a job of the topology to the agent that
-    runs it (None for any other job); ``series_id`` is the store's. What an agent measured of its nodes is stored; only
+    ``speaks_for`` maps an agent to the nodes that it may report on, ``planned`` a job of the topology to who runs it
+    (None for any other job); ``series_id`` is the store's. What an agent measured of its nodes is stored; only
     what it was to measure is judged, or a job that is planned no more could fail for ever.
     """
 
@@ -53,7 +56,7 @@ class Pipeline:
         evidence: Evidence,
         series_id: Callable[[SeriesKey], int],
         speaks_for: Callable[[str], frozenset[str]],
-        runs: Callable[[str], str | None],
+        planned: Callable[[str], Assignment | None],
         *,
         meaning: Meaning | None = None,
     ) -> None:
@@ -62,7 +65,7 @@ class Pipeline:
         self._evidence = evidence
         self._series_id = series_id
         self._speaks_for = speaks_for
-        self._runs = runs
+        self._planned = planned
         self._meaning = meaning
         self._words: dict[str, dict[wire.Table, _Words]] = {}
         self.foreign = 0
@@ -111,7 +114,8 @@ class Pipeline:
             if identity is None:
                 self._drop(report.agent, job)
                 continue
-            if self._runs(job) != report.agent:
+            planned = self._planned(job)
+            if planned is None or planned.agent != report.agent:
                 continue
             # A run lies in the past of the report that brings it, whatever the agent's clock says.
             corrected = min(at, report.sent_at) + offset
@@ -129,9 +133,9 @@ class Pipeline:
             numbers = Numbers(words.table, columns.series[begin:next_metric], columns.values[begin:next_metric])
             if not self._live.take(job, new, numbers):
                 continue
-            if report.lane is wire.Lane.LIVE:
+            if report.lane is wire.Lane.LIVE and planned.proves:
                 self._evidence.observe(report.agent, identity.node, outcome, corrected)
-            yield Seen(job, identity, report.agent, corrected, report.lane, outcome)
+            yield Seen(job, identity, report.agent, corrected, report.lane, outcome, planned.proves)
 
     def _drop(self, agent: str, job: str) -> None:
         self.foreign += 1

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checks.model import Job, Plan
-from checks.plan import assigned, plans_of
+from checks.model import Plan
+from checks.plan import Assignment, assigned, plans_of
 from checks.stamp.keys import NO_SESSIONS, Sessions
 from checks.topology import Register, RegisteredOffice
 
@@ -17,8 +17,8 @@ class Scope:
     """A register with what follows of it. Made anew when the topology or the day changes; never half-changed."""
 
     register: Register
-    jobs: Mapping[str, tuple[Job, str]]
-    """By id: the job, and the node whose agent runs it. Secrets are names here."""
+    jobs: Mapping[str, Assignment]
+    """By id. Secrets are names here."""
     plans: Mapping[str, Plan]
     """By agent, secrets filled in."""
 
@@ -30,20 +30,20 @@ class Scope:
         return {node: tuple(offices) for node, offices in found.items()}
 
     @functools.cached_property
-    def _jobs_by_node(self) -> Mapping[str, list[tuple[Job, str]]]:
-        found: dict[str, list[tuple[Job, str]]] = {}
-        for job, agent in self.jobs.values():
-            found.setdefault(job.node, []).append((job, agent))
+    def _jobs_by_node(self) -> Mapping[str, list[Assignment]]:
+        found: dict[str, list[Assignment]] = {}
+        for one in self.jobs.values():
+            found.setdefault(one.job.node, []).append(one)
         return found
 
     @functools.cached_property
     def _measured(self) -> Mapping[str, frozenset[str]]:
         found: dict[str, set[str]] = {agent: {agent} for agent in self.register.agents}
-        for job, agent in self.jobs.values():
-            found[agent].add(job.node)
+        for one in self.jobs.values():
+            found[one.agent].add(one.job.node)
         return {agent: frozenset(nodes) for agent, nodes in found.items()}
 
-    def jobs_of(self, node: str) -> list[tuple[Job, str]]:
+    def jobs_of(self, node: str) -> list[Assignment]:
         """The jobs that measure a node."""
         return self._jobs_by_node.get(node, [])
 
@@ -60,5 +60,5 @@ def scope_of(
     register: Register, secrets: Mapping[str, str], report_every: float, sessions: Sessions = NO_SESSIONS
 ) -> Scope:
     """The scope of a register. Raises PlanError, naming what is missing."""
-    jobs = {job.id: (job, agent) for agent, job in assigned(register)}
+    jobs = {one.job.id: one for one in assigned(register)}
     return Scope(register, jobs, plans_of(register, secrets, report_every=report_every, sessions=sessions))

@@ -101,7 +101,7 @@ class Watch:
         """Takes the newest measurement of a job."""
         measurement = Measurement(seen.job, seen.at, 0.0, seen.outcome)
         live = seen.lane is wire.Lane.LIVE
-        self._desk.take(measurement, self._clock.now(), observer=seen.by, live=live)
+        self._desk.take(measurement, self._clock.now(), observer=seen.by, live=live, proves=seen.proves)
 
     def tick(self, changes: Changes) -> Step:
         """One second of judging; adds what is to be kept to ``changes``. When they are kept, call :meth:`deliver`."""

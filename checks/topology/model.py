@@ -23,6 +23,7 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 FROM_PARENT: Final = "from-parent"
 OWN_HOST: Final = "agent"
+_ADDRESS: Final = "{address}"
 WITH_CENTRE: Final = "centre"
 WITH_PARENT: Final = "parent"
 
@@ -182,12 +183,14 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """A check entry with what it is bound to. ``owner`` is "device r1", "" for the node's own agent."""
+    """A check entry with what it is bound to. ``owner`` is "device r1", "" for the node's own agent. ``at_node`` says
+    that the target stands at the node: it is a device's own address."""
 
     entry: CheckEntry
     owner: str
     label: str
     target: str
+    at_node: bool = False
 
 
 def checks_of(node: Node) -> Iterator[Bound]:
@@ -198,8 +201,10 @@ def checks_of(node: Node) -> Iterator[Bound]:
     for owner in owners:
         for entry in owner.checks:
             label = f"{owner.id}-{entry.label}" if entry.label else owner.id
-            target = entry.target.replace("{address}", owner.address) if entry.target else owner.address
-            yield Bound(entry, f"{type(owner).__name__.lower()} {owner.id}", label, target)
+            template = entry.target or _ADDRESS
+            target = template.replace(_ADDRESS, owner.address)
+            at_node = isinstance(owner, Device) and _ADDRESS in template
+            yield Bound(entry, f"{type(owner).__name__.lower()} {owner.id}", label, target, at_node)
 
 
 class Province(msgspec.Struct, frozen=True):

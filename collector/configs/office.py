@@ -12,7 +12,8 @@ import msgspec
 from checks.config.backup import significant
 from checks.config.params import ConfigParams
 from checks.config.platforms import PLATFORMS
-from checks.model import Job, JobId, Outcome, State, parse_job_id
+from checks.model import JobId, Outcome, State, parse_job_id
+from checks.plan import Assignment
 from collector.configs.difference import unified
 from collector.configs.history import History, HistoryError, git
 from collector.configs.judge import UNAPPROVED, approve, judged, take, version_of
@@ -39,7 +40,7 @@ class Configs:
         kept: Mapping[str, bytes],
         history: History,
         windows: Sequence[ChangeWindow],
-        jobs: Callable[[], Mapping[str, tuple[Job, str]]],
+        jobs: Callable[[], Mapping[str, Assignment]],
         confirm_after: float,
     ) -> None:
         """``jobs`` are those of the topology in force; ``confirm_after`` is for how many seconds a change is told
@@ -51,7 +52,7 @@ class Configs:
         self._changed: set[str] = set()
         self._told: dict[str, int] = {}
         self._failed = ""
-        if any(job.check == CHECK for job, _ in jobs().values()):
+        if any(one.job.check == CHECK for one in jobs().values()):
             git()
 
     def take(self, job: JobId, name: str, agent: str, at: int, outcome: Outcome) -> Outcome:
@@ -142,7 +143,7 @@ class Configs:
     def _significant(self, name: str) -> Callable[[str], str]:
         """Leaves out of a job's text what does not count."""
         found = self._jobs().get(name)
-        platform = PLATFORMS.get(found[0].params.get("platform", ConfigParams().platform)) if found else None
+        platform = PLATFORMS.get(found.job.params.get("platform", ConfigParams().platform)) if found else None
         return (lambda text: significant(platform, text)) if platform else (lambda text: text)
 
 

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from checks.model import Job, Reflect
-from checks.plan import PlanError, jobs_of, plan_of, plans_of
+from checks.plan import PlanError, assigned, jobs_of, plan_of, plans_of
 from checks.stamp.keys import Sessions
 from checks.topology import Register, loads
 from tests.checks.test_topology import CHECKS, HEAD
@@ -46,6 +46,17 @@ def test_times_have_defaults_that_fit_the_interval() -> None:
     assert jobs["d/ping/from-parent"] == Job("d", "ping", "from-parent", "10.2.0.1", 3.0, 1.5, 3.0)
     written = jobs["b/snmp/r1"]
     assert (written.target, written.interval, written.deadline, written.retry) == ("10.1.1.2", 10.0, 4.0, 2.0)
+
+
+def test_only_an_answer_from_a_node_s_own_address_proves_the_node() -> None:
+    nodes = """\
+- {id: a, name: A, template: site, parent: bk, prefix: 10.1.0.0/24, devices: [{id: s1, kind: server, host: 5, checks: [
+   {check: ping, target: "{address}"}, {check: ping, label: far, target: "10.0.0.9"}]}],
+   links: [{id: wan, kind: wan, address: 10.9.0.1, checks: [{check: ping}]}],
+   services: [{id: portal, address: "portal.example:443", checks: [{check: ping}]}]}
+"""
+    proofs = {one.job.id for one in assigned(register(nodes)) if one.proves and one.job.node == "a"}
+    assert proofs == {"a/snmp/r1", "a/ping/s1", "a/ping/from-parent"}
 
 
 def test_only_a_plan_holds_the_secrets() -> None:

@@ -107,7 +107,7 @@ async def test_a_beat_proves_its_node_and_a_plan_holds_the_key_of_its_own_sessio
         beats = [beat for node in NODES for beat in centre.scope.plans[node].beats]
         assert [beat.job.id for beat in beats] == [f"{node}/stamp/centre" for node in NODES]
         assert len({beat.ssid for beat in beats}) == len({beat.job.params["key"] for beat in beats}) == 4
-        assert all(centre.inforce.runs(beat.job.id) == beat.job.node for beat in beats)
+        assert all(centre.inforce.scope.jobs[beat.job.id].agent == beat.job.node for beat in beats)
 
 
 async def test_one_agent_s_key_does_not_open_another_s_session(tmp_path: Path) -> None:

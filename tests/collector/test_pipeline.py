@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from agent import wire
-from checks.model import Measurement, Metric, Outcome, State
+from checks.model import Job, Measurement, Metric, Outcome, State, parse_job_id
+from checks.plan import Assignment
 from collector.evidence import Evidence
 from collector.journal import Entry
 from collector.live import Live
@@ -23,11 +24,13 @@ class Sink:
         self.keys: list[SeriesKey] = []
         self.live, self.evidence = Live(), Evidence()
         self.pipeline = Pipeline(
-            self.live, self.evidence, self.series_id, lambda agent: frozenset({agent, "c1"}), self.runs
+            self.live, self.evidence, self.series_id, lambda agent: frozenset({agent, "c1"}), self.planned
         )
 
-    def runs(self, job: str) -> str | None:
-        return None if "gone" in job else "d1"
+    def planned(self, name: str) -> Assignment | None:
+        found = parse_job_id(name)
+        job = Job(found.node, found.check, found.label, "", 60, 10, 20)
+        return None if "gone" in name else Assignment("d1", job, proves=found.check == "ping")
 
     def series_id(self, key: SeriesKey) -> int:
         if key not in self.keys:
@@ -88,6 +91,13 @@ def test_a_backlog_is_no_proof_of_the_present() -> None:
     sink = Sink()
     sink.pipeline.take(entry(("c1/ping/r1", NOW - 1000, UP), lane=wire.Lane.BACKLOG))
     assert sink.evidence.proven_at("c1") == sink.evidence.proven_at("d1") == 0
+
+
+def test_an_answer_from_elsewhere_is_no_proof_of_the_node() -> None:
+    sink = Sink()
+    (seen,), _ = sink.pipeline.take(entry(("c1/wan/primary", NOW - 1000, UP)))
+    assert not seen.proves
+    assert sink.evidence.proven_at("c1") == 0
 
 
 def test_times_are_corrected_to_the_collectors_clock() -> None:
