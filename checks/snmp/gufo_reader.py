@@ -62,7 +62,7 @@ class GufoReader:
             found.update(await self._get(oids[start : start + step]))
         return found
 
-    async def _get(self, oids: Sequence[str]) -> dict[str, Value]:
+    async def _get(self, oids: Sequence[str], *, split: bool = True) -> dict[str, Value]:
         """One request. Of an answer with nothing in it, gufo-snmp does not tell an error status (tooBig, genErr,
         SNMPv1's noSuchName) from instances that are not there: so ask for less."""
 
@@ -73,10 +73,19 @@ class GufoReader:
             return dict(found)
 
         found = await self._ask(request)
-        if found or len(oids) == 1:
+        if found or len(oids) == 1 or not split:
             return found
         middle = len(oids) // 2
-        return {**await self._get(oids[:middle]), **await self._get(oids[middle:])}
+        return {**await self._half(oids[:middle]), **await self._half(oids[middle:])}
+
+    async def _half(self, oids: Sequence[str]) -> dict[str, Value]:
+        """Part of a request that was answered with nothing. Asked beside sysUpTime: if that comes, there was no error,
+        and what does not come is not there. SNMPv1 has no such answer."""
+        if self.access.version != "1":
+            found = await self._get([mib.SYS_UP_TIME, *oids], split=False)
+            if found:
+                return {oid: found[oid] for oid in oids if oid in found}
+        return await self._get(oids)
 
     async def walk(self, column: str) -> AsyncIterator[tuple[str, Value]]:
         found = False

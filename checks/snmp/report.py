@@ -106,15 +106,15 @@ def findings(
     previous: Mapping[str, State],
 ) -> Iterator[Finding]:
     """What an operator must know. ``levels`` are for "cpu", "memory" and "temperature"; ``ignore`` is a regular
-    expression on the names of what is not judged; ``up_before`` are the sessions that were up in an earlier run;
-    ``previous`` has the states of the levels in the last run."""
+    expression on the names of what is not judged; ``up_before`` are the OIDs of the sessions that were up in an earlier
+    run; ``previous`` has the states of the levels in the last run."""
     for reading in readings:
         if ignore and compiled(ignore).search(reading.name):
             continue
         match reading:
             case Condition() if STATES[reading.severity] is not State.OK:
                 yield Finding(STATES[reading.severity], "hardware", f"{reading.name} is {reading.word}")
-            case Relation() if is_down(reading) and session_of(reading) in up_before:
+            case Relation() if is_down(reading) and reading.oid in up_before:
                 yield Finding(State.CRIT, "session-down", f"{session_of(reading)} is {reading.word}")
             case Pool():
                 yield from _level(f"memory {reading.name}", reading.percent, levels, previous)
@@ -143,22 +143,20 @@ def session_of(relation: Relation) -> str:
 
 
 def still_up(readings: Iterable[Reading], before: frozenset[str]) -> frozenset[str]:
-    """The sessions that are up, or were and are still to be told of."""
-    return frozenset(
-        session_of(one)
-        for one in readings
-        if isinstance(one, Relation) and (one.severity == "ok" or (one.wanted and session_of(one) in before))
-    )
+    """The sessions, by their OIDs, that are up, or were and are still to be told of. Names may be shared: two phases of
+    one IPsec tunnel have one."""
+    relations = (reading for reading in readings if isinstance(reading, Relation))
+    return frozenset(one.oid for one in relations if one.severity == "ok" or (one.wanted and one.oid in before))
 
 
-def required(wanted: Sequence[str], readings: Sequence[Reading], seen: frozenset[str]) -> Iterator[Finding]:
-    """What is wrong with sessions that must be up, by name or peer address. ``seen`` are those that were there in an
-    earlier run."""
+def required(wanted: Sequence[str], readings: Sequence[Reading], told: frozenset[str]) -> Iterator[Finding]:
+    """What is wrong with sessions that must be up, by name or peer address. ``told`` are the OIDs of those of which
+    :func:`findings` tells."""
     relations = [reading for reading in readings if isinstance(reading, Relation)]
     for want in wanted:
         found = [one for one in relations if want in (one.name, one.peer, session_of(one))]
         for one in found:
-            if one.severity != "ok" and session_of(one) not in seen:  # else told already
+            if one.severity != "ok" and not (is_down(one) and one.oid in told):
                 yield Finding(State.CRIT, "session-down", f"{session_of(one)} is {one.word}, must be up")
         if not found:
             known = [name for one in relations for name in (one.name, one.peer) if name]

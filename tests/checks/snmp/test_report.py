@@ -66,7 +66,7 @@ def test_a_session_that_goes_down_is_told_until_it_is_up_again() -> None:
 
 def test_a_session_that_never_was_up_or_was_switched_off_is_only_recorded() -> None:
     assert told([peer(severity="crit", word="idle")]) == []
-    assert told([peer(severity="crit", word="idle", wanted=False)], frozenset({"bgp 10.0.0.1"})) == []
+    assert told([peer(severity="crit", word="idle", wanted=False)], frozenset({"1.10.0.0.1"})) == []
 
 
 def test_a_required_session_must_be_there_and_up() -> None:
