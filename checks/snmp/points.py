@@ -52,7 +52,7 @@ class Condition(msgspec.Struct, frozen=True):
 class Relation(msgspec.Struct, frozen=True):
     """A session with a peer. ``since`` is seconds since it came up; ``wanted`` is false when it was switched off."""
 
-    kind: Literal["bgp", "ospf", "ipsec"]
+    kind: Literal["bgp", "bfd", "ospf", "ipsec"]
     name: str
     severity: Severity
     word: str
@@ -151,7 +151,7 @@ class MemoryPoint(msgspec.Struct, frozen=True):
 class SessionPoint(msgspec.Struct, frozen=True):
     """Where a session is read. ``asn``, ``since`` and ``admin`` are OIDs, or empty."""
 
-    kind: Literal["bgp", "ospf", "ipsec"]
+    kind: Literal["bgp", "bfd", "ospf", "ipsec"]
     name: str
     peer: str
     oid: str

@@ -232,7 +232,7 @@ class Session(Rule, frozen=True):
     the index, or ``peer`` the column that holds it. ``asn`` is its autonomous system, ``since`` the seconds since the
     session came up. ``admin`` is what the operator wants, ``disabled`` the values of it that mean: not this one."""
 
-    kind: Literal["bgp", "ospf", "ipsec"]
+    kind: Literal["bgp", "bfd", "ospf", "ipsec"]
     value: Reference
     states: dict[str, Status]
     address: Form | None = None
