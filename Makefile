@@ -36,7 +36,7 @@ peers: ## as root, the Debian packages that tests and benches talk to
 
 lock: $(VENV)/.dev ## renew the locked versions
 	$(BIN)/python -m pip install --quiet uv
-	for extra in collector dev; do \
+	for extra in collector probes dev; do \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	        --extra collector --extra $$extra pyproject.toml --output-file requirements-$$extra.lock || exit 1; \
 	done
