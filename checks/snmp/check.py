@@ -13,7 +13,7 @@ import msgspec
 from checks.contract import Check, Clock, Context, Target, host_port
 from checks.errors import TargetError
 from checks.model import Metric, Outcome, State
-from checks.snmp import mib, rates, report
+from checks.snmp import mib, rates, report, standing
 from checks.snmp.gufo_reader import GufoReader
 from checks.snmp.inventory import Inventory, read_inventory
 from checks.snmp.judge import Finding, Thresholds, conclude, interface_metrics, levels, required
@@ -164,11 +164,14 @@ def _conclude(
     findings.extend(report.required(params.require_sessions, inventory.readings, up_before))
     findings.extend(_misbehaviour(faults, inventory.silent))
 
+    up = standing.standings(inventory.readings, memory.get("standings", {}), ctx.clock.monotonic(), ctx.clock.now())
+    facts = _facts(reading, inventory, faults, boot) | standing.session_facts(inventory.readings, up)
+    memory["standings"] = up
     memory["up"] = report.still_up(inventory.readings, up_before)
     memory["snapshot"] = now
     memory["seen"] = seen | {name for i in interfaces for name in (i.name, i.alias) if name in params.require_up}
     memory["levels"] = {finding.subject: finding.state for finding in findings if finding.subject}
-    return conclude(system.name or reading.host, findings, tuple(metrics), _facts(reading, inventory, faults, boot))
+    return conclude(system.name or reading.host, findings, tuple(metrics), facts)
 
 
 def _misbehaviour(faults: frozenset[str], silent: Sequence[str]) -> Iterator[Finding]:
@@ -182,7 +185,8 @@ def _misbehaviour(faults: frozenset[str], silent: Sequence[str]) -> Iterator[Fin
 
 def _facts(reading: Reading, inventory: Inventory, faults: frozenset[str], boot: int | None) -> dict[str, str]:
     system = reading.system
-    facts = report.facts(inventory.readings, inventory.found) | {
+    facts = report.facts(inventory.found) | standing.interface_facts(reading.interfaces)
+    facts |= {
         "profile": inventory.profile,
         "quirks": ", ".join(sorted(faults)),
         "sysName": system.name,

@@ -83,8 +83,8 @@ def _metrics(reading: Reading, name: str) -> Iterator[Metric]:
                 yield Metric(f"{reading.kind}.uptime", reading.since, "s", name)
 
 
-def facts(readings: Iterable[Reading], found: Iterable[Found]) -> dict[str, str]:
-    """What identifies: the device itself, who its neighbours are, and how each session stands."""
+def facts(found: Iterable[Found]) -> dict[str, str]:
+    """What identifies: the device itself, and who its neighbours are."""
     facts: dict[str, str] = {}
     for one in found:
         if isinstance(one, Identity):
@@ -92,9 +92,6 @@ def facts(readings: Iterable[Reading], found: Iterable[Found]) -> dict[str, str]
         elif isinstance(one, Adjacency):
             key, text = f"{one.kind} {one.local}", f"{one.name} {one.port}".strip()
             facts[key] = f"{facts[key]}, {text}" if key in facts and text not in facts[key] else text
-    for reading in readings:
-        if isinstance(reading, Relation):
-            facts[f"{reading.kind} {reading.name}"] = reading.word if reading.wanted else f"{reading.word}, disabled"
     return facts
 
 
