@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,14 @@ _ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CER
 _MOST_BYTES: Final = 2 << 20
 
 
-async def ask(argv: Sequence[str], request: bytes, *, cwd: Path | None = None) -> bytes:
-    """What a program says on standard output about a request on standard input. Raises ObserverError when it says more
-    than 2 MB. Cancelled, the child is killed."""
+def script(file: Path) -> tuple[str, ...]:
+    """How to run a file of ours alone: neither the working directory nor the environment says what is imported."""
+    return sys.executable, "-I", str(file)
+
+
+async def ask(argv: Sequence[str], request: bytes, *, cwd: Path | None = None, most: int = _MOST_BYTES) -> bytes:
+    """What a program says on standard output about a request on standard input. Raises ObserverError when it says
+    ``most`` bytes or more. Cancelled, the child is killed."""
     child = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.PIPE,
@@ -27,7 +33,7 @@ async def ask(argv: Sequence[str], request: bytes, *, cwd: Path | None = None) -
         env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
     )
     try:
-        said = await _talk(child, request)
+        said = await _talk(child, request, most)
         await child.wait()
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
@@ -37,14 +43,14 @@ async def ask(argv: Sequence[str], request: bytes, *, cwd: Path | None = None) -
     return said
 
 
-async def _talk(child: asyncio.subprocess.Process, request: bytes) -> bytes:
+async def _talk(child: asyncio.subprocess.Process, request: bytes, most: int) -> bytes:
     """Hands over the request, and reads what is said until the end."""
     assert child.stdin is not None
     assert child.stdout is not None
     child.stdin.write(request)
     child.stdin.close()
     try:
-        await child.stdout.readexactly(_MOST_BYTES)
+        await child.stdout.readexactly(most)
     except asyncio.IncompleteReadError as whole:
         return whole.partial
-    raise ObserverError("bug", f"a child process said more than {_MOST_BYTES} bytes")
+    raise ObserverError("bug", f"a child process said {most} bytes or more")

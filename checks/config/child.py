@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import errno
 import os
-import sys
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from checks import child
 from checks.config.backup import Answer
 from checks.config.mask import without
 from checks.config.params import ConfigParams
@@ -21,7 +19,6 @@ from checks.errors import CheckError, ObserverError, TargetError, from_os_error
 
 _FILE: Final = Path(__file__).with_name("session.py")
 _MOST_SAID: Final = 4 * MOST_BYTES
-_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
 class Said(msgspec.Struct):
@@ -52,46 +49,11 @@ async def ask(host: str, port: int, params: ConfigParams, platform: Platform, li
         commands=[list(ways) for ways in platform.commands],
         timeout=limit,
     )
-    said = _read(await _run(msgspec.json.encode(request)))
+    said = _read(await child.ask(child.script(_FILE), msgspec.json.encode(request), most=_MOST_SAID))
     error = _error(said, f"{host}:{port}", params)
     if error is not None:
         raise error
     return said
-
-
-async def _run(request: bytes) -> bytes:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",  # neither the working directory nor the environment says what is imported
-        str(_FILE),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
-    )
-    try:
-        said = await _talk(child, request)
-        await child.wait()
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
-        raise
-    return said
-
-
-async def _talk(child: asyncio.subprocess.Process, request: bytes) -> bytes:
-    """Hands over the request, and reads what is said until the end."""
-    assert child.stdin is not None
-    assert child.stdout is not None
-    child.stdin.write(request)
-    child.stdin.close()
-    said = bytearray()
-    while piece := await child.stdout.read(1 << 16):
-        said += piece
-        if len(said) > _MOST_SAID:
-            raise TargetError("too-long", f"the device says more than {_MOST_SAID} bytes", answered=True)
-    return bytes(said)
 
 
 def _read(said: bytes) -> Said:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import errno
 import os
-import sys
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from checks.child import ask, script
 from checks.dhcp.interface import Interface
 from checks.errors import ObserverError, from_os_error
 
 _FILE: Final = Path(__file__).with_name("probe.py")  # not imported: that would bring scapy's needs into this process
-_MOST_BYTES: Final = 2 << 20
 LACKING: Final = (
     "this agent may not open a packet socket on {}: it lacks CAP_NET_RAW; "
     "give it to its service (AmbientCapabilities=CAP_NET_RAW)"
 )
-_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +63,7 @@ async def probe(interface: Interface, asking: Asking, limit: float) -> Heard:
     }
     try:
         async with asyncio.timeout(limit):
-            said = await _run(msgspec.json.encode(request))
+            said = await ask(script(_FILE), msgspec.json.encode(request))
     except TimeoutError as error:
         raise ObserverError(
             "probe-slow",
@@ -74,40 +71,6 @@ async def probe(interface: Interface, asking: Asking, limit: float) -> Heard:
             "this host is overloaded, or give the job more time",
         ) from error
     return _heard(said, interface)
-
-
-async def _run(request: bytes) -> bytes:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",  # neither the working directory nor the environment says what is imported
-        str(_FILE),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
-    )
-    try:
-        said = await _talk(child, request)
-        await child.wait()
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
-        raise
-    return said
-
-
-async def _talk(child: asyncio.subprocess.Process, request: bytes) -> bytes:
-    """Hands over the request, and reads what is said until the end."""
-    assert child.stdin is not None
-    assert child.stdout is not None
-    child.stdin.write(request)
-    child.stdin.close()
-    try:
-        await child.stdout.readexactly(_MOST_BYTES)
-    except asyncio.IncompleteReadError as whole:
-        return whole.partial
-    raise ObserverError("bug", f"the DHCP probe said more than {_MOST_BYTES} bytes")
 
 
 def _heard(said: bytes, interface: Interface) -> Heard:
