@@ -50,7 +50,7 @@ async def poll(target: Target, params: SnmpParams, ctx: Context, engine: ReaderF
     began = ctx.clock.monotonic()
     reading = await fetch(reader, access, params, ctx)
     inventory = await read_inventory(reader, reading.system, params, ctx, began)
-    if not inventory.silent:
+    if not inventory.failed:
         ctx.memory["session"] = (access, reader)  # after an error it is not kept
     return _conclude(reading, inventory, reader.faults, params, ctx)
 

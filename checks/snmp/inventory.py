@@ -23,12 +23,14 @@ HARD_SHARE = 0.8
 
 
 class Inventory(msgspec.Struct, frozen=True):
-    """What one run read of the device. ``silent`` are columns that it answered nothing about, although it answers."""
+    """What one run read of the device. ``silent`` are columns that it answered nothing about, although it answers;
+    ``failed`` says that this was met in this run, so that the reader is to be thrown away."""
 
     profile: str = ""
     readings: tuple[Reading, ...] = ()
     found: tuple[Found, ...] = ()
     silent: tuple[str, ...] = ()
+    failed: bool = False
 
 
 async def read_inventory(
@@ -40,6 +42,7 @@ async def read_inventory(
     if profile == NO_PROFILE:
         return Inventory()
     survey = _survey_of(profile, ctx.memory)
+    silent_before = survey.silent
     now = ctx.clock.monotonic
     if survey.due(now(), params.survey_every):
         try:
@@ -54,9 +57,9 @@ async def read_inventory(
     except CheckError as error:
         if not error.answered:
             raise
-        return Inventory(profile, (), found, (*survey.silent, error.summary))
+        return Inventory(profile, (), found, (*survey.silent, error.summary), failed=True)
     survey.look_again(values, now())
-    return Inventory(profile, read_all(points, values), found, survey.silent)
+    return Inventory(profile, read_all(points, values), found, survey.silent, survey.silent != silent_before)
 
 
 def _survey_of(profile: str, memory: dict[str, Any]) -> Survey:

@@ -6,7 +6,8 @@ seen and anew now and then; between, its points are read by GET alone. A slow de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -26,13 +27,13 @@ from checks.snmp.points import (
     words,
 )
 from checks.snmp.reader import SnmpReader, Value
+from checks.snmp.rows import Row, Rows
 from checks.snmp.vocabulary import (
     AnyRule,
     Class,
     Fact,
     Memory,
     Neighbour,
-    Ref,
     Sensor,
     Session,
     State,
@@ -102,9 +103,10 @@ class Survey:
         """Reads rules until a moment, one at least, beginning anew when all are done."""
         if not self._todo:
             self._todo, self._began = list(range(len(self._rules))), now()
-        rows = _Rows(reader)
+        rows = Rows(reader)
         scalars = [one for place in self._todo if (one := ref(leading(self._rules[place]))).at is not None]
-        await rows.get(one.instance("") for one in scalars)  # dozens of them in a request
+        with contextlib.suppress(CheckError):  # it is met again, and told, where one of them is read
+            await rows.get(one.instance("") for one in scalars)  # dozens of them in a request
         while self._todo:
             place = self._todo[0]
             try:
@@ -135,7 +137,7 @@ class Survey:
         self._found.setdefault(place, ())
         self._silent[place] = leading(self._rules[place])
 
-    async def _read(self, place: int, rows: _Rows) -> tuple[Found, ...]:
+    async def _read(self, place: int, rows: Rows) -> tuple[Found, ...]:
         rule = self._rules[place]
         if any(self._found.get(other) and self._rules[other].gives in rule.lacking for other in range(place)):
             return ()
@@ -155,95 +157,18 @@ def leading(rule: AnyRule) -> str:
     return rule.leads if isinstance(rule, Memory) else rule.value
 
 
-class _Rows:
-    """Reads columns; what several rules look at, a port's name, is asked for once."""
-
-    def __init__(self, reader: SnmpReader) -> None:
-        self._reader = reader
-        self._walked: dict[str, dict[str, Value]] = {}
-        self._known: dict[str, Value] = {}
-
-    async def of(self, lead: Ref) -> dict[str, Value]:
-        """Index → value of the rows that there are."""
-        if lead.at is not None:
-            oid = lead.instance("")
-            values = await self.get([oid])
-            return {lead.at: values[oid]} if oid in values else {}
-        if lead.column not in self._walked:
-            start = len(lead.column) + 1
-            self._walked[lead.column] = {
-                oid[start:]: value async for oid, value in self._reader.walk(lead.column) if len(oid) > start
-            }
-        return self._walked[lead.column]
-
-    async def get(self, oids: Iterable[str]) -> dict[str, Value]:
-        wanted = dict.fromkeys(filter(None, oids))
-        new = [oid for oid in wanted if oid not in self._known]
-        if new:
-            self._known.update(dict.fromkeys(new, None))
-            self._known.update(await self._reader.get(new))
-        return {oid: value for oid in wanted if (value := self._known[oid]) is not None}
-
-    async def look_up(self, refs: Iterable[str], indexes: Iterable[str]) -> dict[tuple[str, str], Value]:
-        """(reference, index) → value, of what there is."""
-        pairs = [(text, ref(text), index) for index in indexes for text in dict.fromkeys(refs)]
-        first = await self.get(one.instance(index) for _, one, index in pairs)
-        onward = {
-            (text, index): f"{one.column}.{int(pointer)}"
-            for text, one, index in pairs
-            if one.via and isinstance(pointer := first.get(one.instance(index)), int)
-        }
-        second = await self.get(onward.values())
-        found: dict[tuple[str, str], Value] = {}
-        for text, one, index in pairs:
-            values, oid = (second, onward.get((text, index), "")) if one.via else (first, one.instance(index))
-            if oid in values:
-                found[text, index] = values[oid]
-        return found
-
-
-class _Row:
-    """One row of a rule, with what was looked up for it."""
-
-    def __init__(self, index: str, values: Mapping[tuple[str, str], Value]) -> None:
-        self.index = index
-        self._values = values
-
-    def value(self, reference: str | None) -> Value:
-        return self._values.get((reference, self.index)) if reference else None
-
-    def first(self, references: Sequence[str]) -> str:
-        """The first of several texts that is not empty."""
-        return next((text for r in references if (text := words(self.value(r)))), "")
-
-    def oid(self, reference: str | None) -> str:
-        return ref(reference).instance(self.index) if reference else ""
-
-    def name(self, rule: AnyRule) -> str:
-        name = self.first(rule.name)
-        index = "" if self.index == "0" else self.index
-        if rule.label:
-            return " ".join(rule.label.format(name=name or index, index=index).split())
-        return name or self.index
-
-    def passes(self, rule: AnyRule) -> bool:
-        return all(compiled(pattern).search(words(self.value(r))) for r, pattern in rule.where.items()) and not any(
-            compiled(pattern).search(words(self.value(r))) for r, pattern in rule.unless.items()
-        )
-
-
-async def _read(rule: AnyRule, rows: _Rows) -> list[Found]:
+async def _read(rule: AnyRule, rows: Rows) -> list[Found]:
     leads = await rows.of(ref(leading(rule)))
     if isinstance(rule, Sensor):  # of a table of all there is, most rows have no such sensor: ask no more of them
         leads = {index: lead for index, lead in leads.items() if _holds(rule, lead)}
     if not leads:
         return []
     values = await rows.look_up((*rule.where, *rule.unless), leads)
-    passed = [i for i in leads if compiled(rule.index).search(i) and _Row(i, values).passes(rule)]
+    passed = [i for i in leads if compiled(rule.index).search(i) and Row(i, values).passes(rule)]
     more = await rows.look_up((*rule.name, *_asides(rule)), passed)
     found: list[Found] = []
     for index in passed:
-        row = _Row(index, more)
+        row = Row(index, more)
         point = _found(rule, row, leads[index])
         # Only what can be read now: a table lists sockets without a module, and modules without a sensor.
         if point is not None:
@@ -270,7 +195,7 @@ def _asides(rule: AnyRule) -> tuple[str, ...]:
     return ()
 
 
-def _found(rule: AnyRule, row: _Row, lead: Value) -> Found | None:
+def _found(rule: AnyRule, row: Row, lead: Value) -> Found | None:
     match rule:
         case Sensor():
             return _sensor(rule, row)
@@ -289,7 +214,7 @@ def _found(rule: AnyRule, row: _Row, lead: Value) -> Found | None:
             return _identity(rule, words(lead))
 
 
-def _sensor(rule: Sensor, row: _Row) -> SensorPoint | None:
+def _sensor(rule: Sensor, row: Row) -> SensorPoint | None:
     kind: Class | None = rule.kind
     divide = rule.divide
     if rule.by is not None:
@@ -316,7 +241,7 @@ def _sensor(rule: Sensor, row: _Row) -> SensorPoint | None:
     )
 
 
-def _memory(rule: Memory, row: _Row) -> MemoryPoint | None:
+def _memory(rule: Memory, row: Row) -> MemoryPoint | None:
     unit = decimal(row.value(rule.unit)) if isinstance(rule.unit, str) else rule.unit
     return MemoryPoint(
         row.name(rule),
@@ -330,7 +255,7 @@ def _memory(rule: Memory, row: _Row) -> MemoryPoint | None:
     )
 
 
-def _session(rule: Session, row: _Row) -> SessionPoint:
+def _session(rule: Session, row: Row) -> SessionPoint:
     peer = address(row.value(rule.peer)) or words(row.value(rule.peer))
     if rule.address is not None:
         form, _, part = rule.address[:-1].partition("[")

@@ -155,7 +155,13 @@ async def test_a_table_that_the_device_is_silent_about_costs_that_table_alone() 
         def answer(self, data: bytes) -> bytes | None:
             return None if ber.oid(oid("1.0.8802.1.1.2.1.4.1.1.5"))[2:] in data else super().answer(data)
 
-    outcome, _ = await polled(Listing(device(1, 2, 3, 10, 11)), SilentOnLldp)
+    async with serving(Listing(device(1, 2, 3, 10, 11)), SilentOnLldp) as (_, port):
+        ctx = Context(clock=SystemClock(), timeout=8.0, memory={})
+        params = SnmpParams(timeout=0.1, retries=1)
+        await CHECK.run(Target("x", f"127.0.0.1:{port}"), params, ctx)
+        assert "session" not in ctx.memory
+        outcome = await CHECK.run(Target("x", f"127.0.0.1:{port}"), params, ctx)
+        assert "session" in ctx.memory
 
     assert (outcome.state, outcome.reason) == (State.WARN, "misbehaves")
     assert outcome.summary == "r1: misbehaves: answers, but not about 1.0.8802.1.1.2.1.4.1.1.5"
