@@ -41,7 +41,7 @@ async def read_inventory(
     profile = params.profile or library.choose(system.object_id, system.descr)
     if profile == NO_PROFILE:
         return Inventory()
-    survey = _survey_of(profile, ctx.memory)
+    survey = _survey_of(profile, system.object_id, ctx.memory)
     silent_before = survey.silent
     now = ctx.clock.monotonic
     if survey.due(now(), params.survey_every):
@@ -62,9 +62,9 @@ async def read_inventory(
     return Inventory(profile, read_all(points, values), found, survey.silent, survey.silent != silent_before)
 
 
-def _survey_of(profile: str, memory: dict[str, Any]) -> Survey:
+def _survey_of(profile: str, object_id: str, memory: dict[str, Any]) -> Survey:
     """The survey of an earlier run; a new one when the device is another than it was."""
-    kept: tuple[str, Survey] | None = memory.get("survey")
-    if kept is None or kept[0] != profile:
-        kept = memory["survey"] = (profile, Survey(library.rules(profile)))
+    kept: tuple[tuple[str, str], Survey] | None = memory.get("survey")
+    if kept is None or kept[0] != (profile, object_id):
+        kept = memory["survey"] = ((profile, object_id), Survey(library.rules(profile)))
     return kept[1]

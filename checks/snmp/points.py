@@ -17,6 +17,7 @@ from checks.snmp.vocabulary import Class, Convert, Sensor, Severity, compiled
 
 Values = Mapping[str, Value]
 
+MAX_NAME: Final = 255
 _NUMBER: Final = re.compile(r"\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\.?\d)")
 
 
@@ -268,14 +269,21 @@ def address(value: Value) -> str:
 
 
 def words(value: Value) -> str:
-    """A name; octets that are no text, as a chassis' MAC address, in hexadecimal."""
-    if isinstance(value, bytes) and value and not all(32 <= octet < 127 for octet in value.rstrip(b"\0")):
-        try:
-            decoded = value.decode()
-        except UnicodeDecodeError:
-            return value.hex(":") if len(value) <= 8 else text(value)
-        return text(value) if any(c.isalpha() for c in decoded) else value.hex(":")
-    return text(value.rstrip(b"\0") if isinstance(value, bytes) else value)
+    """A name, of at most MAX_NAME characters; octets that are no text, as a chassis' MAC address, in hexadecimal."""
+    if isinstance(value, bytes):
+        value = value.rstrip(b"\0")
+        shown = text(value)
+        if len(value) <= 8 and not (value.isascii() and shown) and not any(c.isalpha() for c in _decoded(value)):
+            return value.hex(":")
+        return shown[:MAX_NAME]
+    return text(value)[:MAX_NAME]
+
+
+def _decoded(octets: bytes) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _times(value: float | None, factor: float) -> float | None:

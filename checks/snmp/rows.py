@@ -45,7 +45,7 @@ class Rows:
         onward = {
             (text, index): f"{one.column}.{int(pointer)}"
             for text, one, index in pairs
-            if one.via and isinstance(pointer := first.get(one.instance(index)), int)
+            if one.via and isinstance(pointer := first.get(one.instance(index)), int) and pointer >= 0
         }
         second = await self.get(onward.values())
         found: dict[tuple[str, str], Value] = {}

@@ -43,7 +43,7 @@ from checks.snmp.vocabulary import (
     slice_of,
 )
 
-MAX_POINTS: Final = 4000
+MAX_POINTS: Final = 2000
 """Of one device; more rows than this are left out."""
 PATIENCE: Final = 300.0
 """Seconds before a rule is read anew because rows of it are gone: a tunnel that was rekeyed has another index."""

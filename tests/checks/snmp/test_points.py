@@ -167,3 +167,6 @@ def test_octets_that_are_no_text_are_shown_in_hexadecimal() -> None:
     assert words(bytes.fromhex("0021a0ffee01")) == "00:21:a0:ff:ee:01"
     assert words(b"GigabitEthernet0/1\0") == "GigabitEthernet0/1"
     assert words("Đà Nẵng".encode()) == "Đà Nẵng"
+    assert words(bytes((0, 1, 2))) == "00:01:02"
+    assert words(b"x" * 60_000) == "x" * 255
+    assert words(b"") == words(None) == ""
