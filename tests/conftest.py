@@ -24,6 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a folder of recorded devices: snmprec/NAME.snmprec, expected/NAME.json",
     )
     parser.addoption(
+        "--transitions", type=Path, metavar="DIR", help="a folder of devices recorded before and after an event"
+    )
+    parser.addoption(
         "--captures", type=Path, metavar="DIR", help="a folder of DHCP captures with a manifest.csv to read instead"
     )
     parser.addoption(
