@@ -21,6 +21,11 @@ def script(file: Path) -> tuple[str, ...]:
     return sys.executable, "-I", str(file)
 
 
+def environment() -> dict[str, str]:
+    """What a child needs of this process's environment, and no secret that may be there."""
+    return {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
+
+
 async def ask(argv: Sequence[str], request: bytes, *, cwd: Path | None = None, most: int = _MOST_BYTES) -> bytes:
     """What a program says on standard output about a request on standard input. Raises ObserverError when it says
     ``most`` bytes or more. Cancelled, the child is killed."""
@@ -30,7 +35,7 @@ async def ask(argv: Sequence[str], request: bytes, *, cwd: Path | None = None, m
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=cwd,
-        env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
+        env=environment(),
     )
     try:
         said = await _talk(child, request, most)

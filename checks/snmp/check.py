@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ from checks.snmp.gufo_reader import GufoReader
 from checks.snmp.inventory import Inventory, read_inventory
 from checks.snmp.judge import Finding, Thresholds, conclude, interface_metrics, levels, required
 from checks.snmp.params import SnmpParams
+from checks.snmp.pysnmp_reader import PysnmpReader
 from checks.snmp.rates import Snapshot
 from checks.snmp.reader import Access, SnmpReader
 from checks.snmp.tables import (
@@ -35,10 +36,12 @@ __all__ = ["CHECK", "ReaderFactory", "Reading", "SnmpParams", "access_of", "fetc
 
 ReaderFactory = Callable[[Access, Clock], SnmpReader]
 
+ENGINES: Final[Mapping[str, ReaderFactory]] = {"gufo": GufoReader, "pysnmp": PysnmpReader}
+
 
 async def run(target: Target, params: SnmpParams, ctx: Context) -> Outcome:
     """Polls one device. The job's memory keeps the session, the last counters and the last levels."""
-    return await poll(target, params, ctx, GufoReader)
+    return await poll(target, params, ctx, ENGINES[params.engine])
 
 
 async def poll(target: Target, params: SnmpParams, ctx: Context, engine: ReaderFactory) -> Outcome:
@@ -48,8 +51,11 @@ async def poll(target: Target, params: SnmpParams, ctx: Context, engine: ReaderF
     reader: SnmpReader = kept[1] if kept is not None and kept[0] == access else engine(access, ctx.clock)
     reader.begin()
     began = ctx.clock.monotonic()
-    reading = await fetch(reader, access, params, ctx)
-    inventory = await read_inventory(reader, reading.system, params, ctx, began)
+    try:
+        reading = await fetch(reader, access, params, ctx)
+        inventory = await read_inventory(reader, reading.system, params, ctx, began)
+    finally:
+        await reader.end()
     if not inventory.failed:
         ctx.memory["session"] = (access, reader)  # after an error it is not kept
     return _conclude(reading, inventory, reader.faults, params, ctx)

@@ -10,7 +10,7 @@ from gufo.snmp import SnmpAuthError, SnmpDecodeError, SnmpError
 
 from checks.contract import Clock
 from checks.errors import CheckError, ObserverError, TargetError, from_os_error
-from checks.snmp import mib, usm
+from checks.snmp import mib, silence, usm
 from checks.snmp.message import parse
 from checks.snmp.order import Order
 from checks.snmp.reader import Access, Value
@@ -54,6 +54,9 @@ class GufoReader:
 
     def begin(self) -> None:
         self._answered = False
+
+    async def end(self) -> None:
+        return
 
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         found: dict[str, Value] = {}
@@ -197,29 +200,14 @@ class GufoReader:
     async def _silence(self) -> CheckError:
         """Why nothing came, as far as can be known."""
         access = self.access
-        tries = f"in {access.retries + 1} tries of {access.timeout:g} s"
         if self._forged:
-            return TargetError(
-                "forged",
-                f"{access.where}: answers came, but none with the signature of user {access.user!r}: "
-                "somebody on the way forges them, or the device does not sign what it answers",
-            )
+            return silence.only_forged(access)
         if not self._answered:
-            community = "" if access.version == "3" else "the community is wrong, or "
-            return TargetError(
-                "timeout",
-                f"{access.where}: no answer to SNMPv{access.version} {tries}: "
-                f"the device is off or unreachable, or {community}its access list leaves this agent out",
-            )
+            return silence.never_answered(access)
         # RFC 3414 lets an agent report what it cannot decrypt; with AES net-snmp is silent instead.
         if access.priv and not self._proven and await self._answers_unencrypted():
             return ObserverError(*usm.wrong_privacy_key(access), answered=True)
-        return TargetError(
-            "timeout",
-            f"{access.where}: answered at first, then no more {tries}: "
-            "packets are lost on the way, or the device is overloaded",
-            answered=True,
-        )
+        return silence.fell_silent(access)
 
     async def _answers_unencrypted(self) -> bool:
         """Whether the device takes our authentication when nothing is encrypted, be it to deny the access."""

@@ -23,6 +23,7 @@ class SnmpParams(Params, frozen=True):
     being passwords.
     ``timeout`` is seconds for one try of one request, ``retries`` come after it. ``max_repetitions`` are rows asked
     for by one GETBULK, ``max_varbinds`` instances by one GET: at 48 the answer stays in one Ethernet frame.
+    ``engine`` speaks SNMP: ``pysnmp`` takes more CPU and memory, and may get on with devices that ``gufo`` does not.
     ``interfaces`` and ``exclude`` are regular expressions on ifName, found anywhere in it: an interface is looked
     at if the first matches and the second does not. ``require_up`` names, by ifName, ifAlias or ifDescr, those that
     must be up; of others it is only recorded. ``utilization`` (%, the busier direction) and ``errors`` (1/s, both
@@ -45,6 +46,7 @@ class SnmpParams(Params, frozen=True):
     retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
     max_repetitions: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 25
     max_varbinds: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 48
+    engine: Literal["gufo", "pysnmp"] = "gufo"
     interfaces: str = ""
     exclude: str = r"^(lo|Lo|Loopback|loopback|Null|Nu|NULL)\d*$"
     require_up: tuple[str, ...] = ()

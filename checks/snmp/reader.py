@@ -75,6 +75,10 @@ class SnmpReader(Protocol):
         """A new run: what the device answered before proves nothing any more."""
         ...
 
+    async def end(self) -> None:
+        """The run is over: gives back what only a run needs. Another one may begin."""
+        ...
+
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         """The values of instances, in as many requests as it takes. What the device has not is left out."""
         ...

@@ -65,10 +65,11 @@ def ip(*arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def snmpd(folder: Path, device: Device) -> Iterator[Device]:
-    """Debian's snmpd, with this folder for its state, so that a second start counts as a reboot."""
+def snmpd(folder: Path, device: Device, more: str = "") -> Iterator[Device]:
+    """Debian's snmpd, with this folder for its state, so that a second start counts as a reboot. ``more`` are lines of
+    its configuration."""
     config = folder / "snmpd.conf"
-    config.write_text(CONFIG.format(address=device.address, port=device.port))
+    config.write_text(CONFIG.format(address=device.address, port=device.port) + more)
     argv = [which("snmpd") or "snmpd", "-f", "-C", "-c", str(config), "-Lf", str(folder / "log"), "-p", f"{folder}/pid"]
     if device.namespace:
         argv = [which("ip") or "ip", "netns", "exec", device.namespace, *argv]
@@ -142,6 +143,9 @@ class Recording:
 
     def begin(self) -> None:
         self.round_trip = 0.0
+
+    async def end(self) -> None:
+        return
 
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         found = {oid: self._rows.get(tuple(map(int, oid.split(".")))) for oid in oids}

@@ -31,6 +31,9 @@ class Table:
 
     def begin(self) -> None: ...
 
+    async def end(self) -> None:
+        return
+
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         return {oid: self.values[oid] for oid in oids if oid in self.values}
 

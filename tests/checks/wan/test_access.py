@@ -46,6 +46,9 @@ class Router:
     def begin(self) -> None:
         pass
 
+    async def end(self) -> None:
+        return
+
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         self.requests += 1
         if self.silent:
