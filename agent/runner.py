@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from checks import local
 from checks.contract import AnyCheck, Clock, Context, Network, Target, params_of
 from checks.errors import CheckError, ObserverError, TargetError, from_os_error
 from checks.model import Job, Measurement, Metric, Outcome, State
@@ -80,11 +81,9 @@ class Runner:
             check = self._find(job.check)
             params = params_of(check, job.params)
             context = Context(self._clock, job.deadline, self._remember(job), self._allowed)
-            return _finite(await _within(check, Target(job.node, job.target), params, context), job)
+            return _finite(_unless_ours(await _concluded(check, job, params, context), context), job)
         except CheckError as error:
             return error.outcome()
-        except OSError as error:
-            return from_os_error(error, job.target or job.node).outcome()
         except Exception as error:
             log.exception("job %s: a bug in check %s", job.id, job.check, extra={"fields": {"job": job.id}})
             return _bug(f"bug in check {job.check}: {type(error).__name__}: {error}")
@@ -94,6 +93,24 @@ class Runner:
         if held is None or held[0] != job:
             held = self._memory[job.id] = (job, {})
         return held[1]
+
+
+async def _concluded(check: AnyCheck, job: Job, params: Any, context: Context) -> Outcome:
+    """What the check says, or what its error means. Raises ObserverError, and what is a bug."""
+    try:
+        return await _within(check, Target(job.node, job.target), params, context)
+    except TargetError as error:
+        return error.outcome()
+    except OSError as error:
+        return from_os_error(error, job.target or job.node).outcome()
+
+
+def _unless_ours(outcome: Outcome, context: Context) -> Outcome:
+    """The outcome; but when nothing was heard, and nothing can have left this host, that is what there is to say."""
+    if outcome.state is not State.CRIT or outcome.answered:
+        return outcome
+    faults = [fault for address in context.resolved if (fault := local.fault_towards(address))]
+    return faults[0].outcome() if faults and len(faults) == len(context.resolved) else outcome
 
 
 async def _within(check: AnyCheck, target: Target, params: Any, context: Context) -> Outcome:

@@ -69,13 +69,15 @@ class Context:
 
     ``timeout`` is what remains for this run in seconds, for checks that share it out over several packets.
     ``memory`` lives as long as the job in this process: the last counters, the last level of a threshold.
-    ``allowed`` are the prefixes that this agent may talk to; empty means any.
+    ``allowed`` are the prefixes that this agent may talk to; empty means any. ``resolved`` are the addresses that this
+    run was given.
     """
 
     clock: Clock
     timeout: float
     memory: dict[str, Any]
     allowed: tuple[Network, ...] = ()
+    resolved: list[Address] = dataclasses.field(default_factory=list)
 
     async def resolve(self, host: str, family: int = socket.AF_UNSPEC) -> Sequence[Address]:
         """The addresses of a host name or address literal, in the resolver's order, of those this agent may talk to.
@@ -85,9 +87,7 @@ class Context:
         agent is not allowed to talk to any of the addresses.
         """
         found = await _lookup(host, family)
-        if not self.allowed:
-            return found
-        permitted = [a for a in found if any(a.version == net.version and a in net for net in self.allowed)]
+        permitted = [a for a in found if not self.allowed or any(a in net for net in self.allowed)]
         if not permitted:
             nets = ", ".join(str(net) for net in self.allowed)
             listed = ", ".join(str(address) for address in found)
@@ -96,6 +96,7 @@ class Context:
                 f"{host} is at {listed}, outside what this agent may talk to ({nets}): "
                 "correct the topology, or allowed_prefixes in the agent's settings",
             )
+        self.resolved.extend(permitted)
         return permitted
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from checks.contract import Check, Context, Target
-from checks.errors import ObserverError
+from checks import local
+from checks.contract import Check, Context, Target, host_port
+from checks.errors import CheckError, ObserverError
 from checks.model import Outcome
 from checks.vpn import cisco, fortigate, openvpn, strongswan, wireguard
 from checks.vpn.judge import Seen, judge
@@ -33,9 +36,20 @@ async def run(target: Target, params: VpnParams, ctx: Context) -> Outcome:
     before = None if params.kind in ROUTERS else await _read(target, params, ctx)
     proof = await prove(params, ctx)
     after = await _read(target, params, ctx)
+    if not proof.passed and (ours := _own_fault(after, params)):
+        raise ours
     carried = after.grown_since(before) if before is not None else None
     outside = await stray(params, ctx) if proof.passed else ""
     return judge(target.address, Seen(after, proof, ctx.clock.monotonic(), carried, outside), ctx.memory)
+
+
+def _own_fault(tunnel: Tunnel, params: VpnParams) -> ObserverError | None:
+    """Why nothing can have left this host for the other end of a tunnel of its own. None when it can."""
+    if params.kind in ROUTERS:
+        return None
+    with contextlib.suppress(CheckError, ValueError):  # the other end may be told by its name, or not at all
+        return local.fault_towards(ipaddress.ip_address(host_port(tunnel.peer, 0)[0]))
+    return local.fault(params.source)
 
 
 async def _read(target: Target, params: VpnParams, ctx: Context) -> Tunnel:

@@ -6,6 +6,7 @@ import dataclasses
 import ipaddress
 from typing import Final
 
+from checks import local
 from checks.contract import Address, Check, Context, Target, host_port
 from checks.errors import CheckError, ObserverError
 from checks.model import Outcome
@@ -14,7 +15,7 @@ from checks.snmp.check import ReaderFactory
 from checks.snmp.gufo_reader import GufoReader
 from checks.stamp.reflector import PORT
 from checks.stamp.sender import Sending
-from checks.wan import access, local, mtu, path, quality
+from checks.wan import access, mtu, path, quality
 from checks.wan.access import Load
 from checks.wan.history import History, history
 from checks.wan.judge import Seen, down, judge

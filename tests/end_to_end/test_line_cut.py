@@ -176,3 +176,19 @@ def test_a_filter_of_udp_alone_makes_the_session_bad_and_nobody_silent(province:
         wait_until(lambda: province.silences(begin) != [] or time.time() > begin + 8, "8 s to pass")
 
     assert province.silences(begin) == []
+
+
+def test_an_agent_whose_own_cable_is_out_blames_that_and_not_the_line(province: Province) -> None:
+    wait_until(lambda: province.well("c1"), "a good line", 60)
+    out = time.time()
+    province.centre.ip("link", "set", "dev", "eth0", "down")  # so the commune's end of the cable has no link
+    try:
+        wait_until(lambda: not province.well("c1"), "the agent to notice")
+        session = province.session("c1")
+        wait_until(lambda: province.silences(out) != [], "the centre to hear nothing of it")
+    finally:
+        province.centre.ip("link", "set", "dev", "eth0", "up")
+
+    assert session is not None
+    assert session.state is State.UNKNOWN
+    assert session.summary.startswith("interface eth0 of this agent's host, with 10.9.9.1, has no link")

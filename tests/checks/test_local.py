@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from checks.errors import ObserverError
-from checks.wan.local import judge, leaving
+from checks.local import fault_towards, judge, leaving
 
 LOOPBACK = ipaddress.ip_address("127.0.0.1")
 
@@ -21,6 +21,10 @@ def judged(own: str, *, up: bool) -> ObserverError | None:
 def test_packets_leave_by_the_route_or_from_the_source_that_is_asked_for() -> None:
     assert leaving(LOOPBACK, None) == "127.0.0.1"
     assert leaving(LOOPBACK, ipaddress.ip_address("127.0.0.7")) == "127.0.0.7"
+
+
+def test_to_where_a_route_leads_by_an_interface_with_a_link_something_can_have_left() -> None:
+    assert fault_towards(LOOPBACK) is None
 
 
 def test_a_source_of_another_host_is_told() -> None:

@@ -32,6 +32,15 @@ def leaving(address: Address, source: Address | None) -> str:
         return str(probe.getsockname()[0])
 
 
+def fault_towards(address: Address) -> ObserverError | None:
+    """Why nothing can have left for an address; None when it can."""
+    try:
+        return fault(leaving(address, None))
+    except OSError as error:
+        known = from_os_error(error, str(address))
+        return known if isinstance(known, ObserverError) else None
+
+
 def fault(own: str) -> ObserverError | None:
     """Why nothing can have left from an address of this host; None when it can."""
     return judge(own, psutil.net_if_stats(), psutil.net_if_addrs())
