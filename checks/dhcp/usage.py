@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from typing import Final
 
 import msgspec
 
-from checks.contract import Context, host_port
+from checks.contract import Context
 from checks.dhcp import kea, mib
 from checks.dhcp.params import DhcpParams, SnmpPools
 from checks.dhcp.pool import Pool, Pools
 from checks.errors import CheckError
 from checks.findings import Finding
 from checks.model import State
+from checks.snmp.access import access_of
 from checks.snmp.gufo_reader import GufoReader
-from checks.snmp.reader import Access
+
+_SHARE: Final = 0.8
+"""The part of the time that one request with both its tries may take, so that it ends with SNMP's own reason."""
 
 
 def is_asked(params: DhcpParams) -> bool:
@@ -52,16 +56,7 @@ async def _told(reason: str, whom: str, reading: Awaitable[Sequence[Pool]], limi
 
 
 async def _over_snmp(asked: SnmpPools, ctx: Context, limit: float) -> Sequence[Pool]:
-    access = await _access(asked, ctx, limit)
+    snmp = msgspec.structs.replace(asked.snmp, timeout=limit, retries=1)
+    access = await access_of(asked.address, snmp, ctx, _SHARE * limit)
     pools = await mib.read(GufoReader(access, ctx.clock), access.where)
     return [pool for pool in pools if not asked.only or pool.subnet in asked.only]
-
-
-async def _access(asked: SnmpPools, ctx: Context, limit: float) -> Access:
-    """How to talk to the server: two tries, which end within the limit and so with SNMP's own reason."""
-    host, port = host_port(asked.address, 161)
-    addresses = await ctx.resolve(host)
-    values = msgspec.structs.asdict(asked.snmp)
-    same = {name: values[name] for name in Access.__struct_fields__ if name in values}
-    here = {"host": host, "address": str(addresses[0]), "port": port, "timeout": 0.4 * limit, "retries": 1}
-    return Access(**same | here)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from checks.contract import Check, Clock, Context, Target, host_port
+from checks.contract import Check, Clock, Context, Target
 from checks.errors import TargetError
 from checks.model import Metric, Outcome, State
 from checks.snmp import mib, rates, report, standing
+from checks.snmp.access import access_of
 from checks.snmp.gufo_reader import GufoReader
 from checks.snmp.inventory import Inventory, read_inventory
 from checks.snmp.judge import Finding, Thresholds, conclude, interface_metrics, levels, required
@@ -32,11 +32,13 @@ from checks.snmp.tables import (
     without_64_bits,
 )
 
-__all__ = ["CHECK", "ReaderFactory", "Reading", "SnmpParams", "access_of", "fetch", "poll", "run"]
+__all__ = ["CHECK", "ReaderFactory", "Reading", "SnmpParams", "fetch", "poll", "run"]
 
 ReaderFactory = Callable[[Access, Clock], SnmpReader]
 
 ENGINES: Final[Mapping[str, ReaderFactory]] = {"gufo": GufoReader, "pysnmp": PysnmpReader}
+_SHARE: Final = 0.9
+"""The part of a run's time that one request with all its tries may take."""
 
 
 async def run(target: Target, params: SnmpParams, ctx: Context) -> Outcome:
@@ -46,7 +48,7 @@ async def run(target: Target, params: SnmpParams, ctx: Context) -> Outcome:
 
 async def poll(target: Target, params: SnmpParams, ctx: Context, engine: ReaderFactory) -> Outcome:
     """:func:`run` with a chosen engine."""
-    access = await access_of(target, params, ctx)
+    access = await access_of(target.address, params, ctx, _SHARE * ctx.timeout)
     kept = ctx.memory.pop("session", None)
     reader: SnmpReader = kept[1] if kept is not None and kept[0] == access else engine(access, ctx.clock)
     reader.begin()
@@ -59,30 +61,6 @@ async def poll(target: Target, params: SnmpParams, ctx: Context, engine: ReaderF
     if not inventory.failed:
         ctx.memory["session"] = (access, reader)  # after an error it is not kept
     return _conclude(reading, inventory, reader.faults, params, ctx)
-
-
-async def access_of(target: Target, params: SnmpParams, ctx: Context) -> Access:
-    """How to talk to the device. Raises ObserverError, or TargetError when there is no such name."""
-    host, port = host_port(target.address, 161)
-    addresses = await ctx.resolve(host)
-    tries = params.retries + 1
-    return Access(
-        host=host,
-        address=str(addresses[0]),
-        port=port,
-        version=params.version,
-        community=params.community,
-        user=params.user,
-        auth=params.auth,
-        auth_key=params.auth_key,
-        priv=params.priv,
-        priv_key=params.priv_key,
-        # All tries must fit into the run, so that it ends with our reason and not at the deadline.
-        timeout=max(0.01, math.floor(min(params.timeout, 0.9 * ctx.timeout / tries) * 100) / 100),
-        retries=params.retries,
-        max_repetitions=params.max_repetitions,
-        max_varbinds=params.max_varbinds,
-    )
 
 
 class Reading(msgspec.Struct, frozen=True):

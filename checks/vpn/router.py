@@ -6,10 +6,8 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-import msgspec
-
-from checks.contract import Context, Target, host_port
-from checks.snmp import SnmpParams
+from checks.contract import Context, Target
+from checks.snmp.access import access_of
 from checks.snmp.gufo_reader import GufoReader
 from checks.snmp.reader import Access, SnmpReader, Value
 from checks.snmp.tables import number, text
@@ -24,21 +22,13 @@ async def read(
     target: Target, params: VpnParams, ctx: Context, fetch: Callable[[SnmpReader, str], Awaitable[Tunnel]]
 ) -> Tunnel:
     """What a router shows of the tunnel to its peer. The session is kept between runs, unless it failed."""
-    access = await _access(target, params.snmp, ctx)
+    access = await access_of(target.address, params.snmp, ctx, _SHARE * ctx.timeout)
     kept: tuple[Access, SnmpReader] | None = ctx.memory.pop("session", None)
     reader = kept[1] if kept is not None and kept[0] == access else GufoReader(access, ctx.clock)
     reader.begin()
     tunnel = await fetch(reader, params.peer)
     ctx.memory["session"] = (access, reader)
     return tunnel
-
-
-async def _access(target: Target, params: SnmpParams, ctx: Context) -> Access:
-    host, port = host_port(target.address, 161)
-    address = str((await ctx.resolve(host))[0])
-    timeout = max(0.01, round(min(params.timeout, _SHARE * ctx.timeout / (params.retries + 1)), 2))
-    same = {name: value for name, value in msgspec.structs.asdict(params).items() if name in Access.__struct_fields__}
-    return Access(**same | {"host": host, "address": address, "port": port, "timeout": timeout})
 
 
 async def column(reader: SnmpReader, oid: str) -> dict[str, Value]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from checks.contract import Clock, Context, host_port
+from checks.contract import Clock, Context
 from checks.errors import ObserverError
 from checks.snmp import mib
+from checks.snmp.access import access_of
 from checks.snmp.check import ReaderFactory
 from checks.snmp.judge import utilization
 from checks.snmp.rates import Snapshot, boot_minute, rates
-from checks.snmp.reader import Access, SnmpReader
+from checks.snmp.reader import SnmpReader
 from checks.snmp.tables import Interface, index_of, name_interfaces, number, parse_interfaces, text, without_64_bits
 from checks.wan.params import AccessInterface
-
-_SHORTEST_TIMEOUT: Final = 0.05
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -44,7 +42,7 @@ class Load(msgspec.Struct, frozen=True):
 async def measure(wanted: AccessInterface, ctx: Context, left: float, engine: ReaderFactory) -> Load:
     """Reads the interface, and compares it with the last run's, which the job's memory keeps, as it keeps the session
     and the ifIndex. ``left`` is the time that it may take (s). Raises TargetError and ObserverError."""
-    access = await _access(wanted, ctx, left)
+    access = await access_of(wanted.router, wanted.snmp, ctx, left)
     memory: dict[str, Any] = ctx.memory.setdefault("access", {})
     kept = memory.pop("session", None)
     reader: SnmpReader = kept[1] if kept is not None and kept[0] == access else engine(access, ctx.clock)
@@ -55,30 +53,6 @@ async def measure(wanted: AccessInterface, ctx: Context, left: float, engine: Re
     memory["snapshot"] = now
     interface = now.interfaces[0]
     return Load(interface, rates(before, now).get(interface.name, {}), wanted.capacity or interface.speed)
-
-
-async def _access(wanted: AccessInterface, ctx: Context, left: float) -> Access:
-    host, port = host_port(wanted.router, 161)
-    snmp = wanted.snmp
-    address = (await ctx.resolve(host))[0]
-    # Rounded, so that a session is kept although the time that is left is never the same.
-    timeout = math.floor(min(snmp.timeout, left / (snmp.retries + 1)) * 20) / 20
-    return Access(
-        host=host,
-        address=str(address),
-        port=port,
-        version=snmp.version,
-        community=snmp.community,
-        user=snmp.user,
-        auth=snmp.auth,
-        auth_key=snmp.auth_key,
-        priv=snmp.priv,
-        priv_key=snmp.priv_key,
-        timeout=max(_SHORTEST_TIMEOUT, timeout),
-        retries=snmp.retries,
-        max_repetitions=snmp.max_repetitions,
-        max_varbinds=snmp.max_varbinds,
-    )
 
 
 async def fetch(

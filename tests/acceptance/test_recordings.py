@@ -17,7 +17,8 @@ import pytest
 from checks.contract import Context, SystemClock, Target
 from checks.model import Outcome
 from checks.snmp import CHECK, SnmpParams
-from checks.snmp.check import access_of, fetch
+from checks.snmp.access import access_of
+from checks.snmp.check import fetch
 from checks.snmp.gufo_reader import GufoReader
 from checks.snmp.inventory import read_inventory
 from tests.acceptance.comparing import BARS, Row, compared
@@ -58,7 +59,7 @@ async def rows_of(recording: Recording, expected: dict[str, Any], params: SnmpPa
     """Reads a device over UDP, and compares."""
     async with serving(recording) as (_, port):
         ctx = Context(clock=SystemClock(), timeout=120.0, memory={})
-        access = await access_of(Target("x", f"127.0.0.1:{port}"), params, ctx)
+        access = await access_of(f"127.0.0.1:{port}", params, ctx, ctx.timeout)
         reader = GufoReader(access, ctx.clock)
         reading = await fetch(reader, access, params, ctx)
         inventory = await read_inventory(reader, reading.system, params, ctx, ctx.clock.monotonic())
