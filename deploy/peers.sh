@@ -4,7 +4,7 @@
 set -eu
 packages="snmpd snmp nginx-light influxdb victoria-metrics prometheus-snmp-exporter prometheus-node-exporter
 zabbix-agent2 chromium nftables iproute2 systemd-container python3-venv curl openssl
-dnsmasq-base kea-dhcp4-server kea-dhcp6-server radvd monitoring-plugins-basic iputils-ping iputils-tracepath traceroute tshark socat
+dnsmasq-base kea-dhcp4-server kea-dhcp6-server radvd monitoring-plugins-basic iputils-ping iputils-tracepath traceroute tshark socat iperf3
 wireguard-go wireguard-tools openvpn strongswan-charon strongswan-swanctl libstrongswan-extra-plugins
 libcharon-extra-plugins frr frr-snmp openssh-server openssh-client
 prometheus-blackbox-exporter dovecot-imapd dovecot-pop3d dovecot-submissiond slapd vsftpd postgresql

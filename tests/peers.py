@@ -29,6 +29,7 @@ DEBIAN = {
     "chromium": "chromium",
     "ip": "iproute2",
     "nft": "nftables",
+    "iperf3": "iperf3",
     "ping": "iputils-ping",
     "tc": "iproute2",
     "traceroute": "traceroute",

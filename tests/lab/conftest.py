@@ -1,13 +1,16 @@
-"""A small province for tests of faults."""
+"""A small province for tests of faults, and an office of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.lab.layout import describe
+from tests.lab.office import Office, office_of
 from tests.lab.province import Province, province
+from tests.lab.tunnels import strongswan
 from tests.peers import need
 
 
@@ -26,3 +29,11 @@ def small(shared_province: Province) -> Iterator[Province]:
     yield shared_province
     for line in shared_province.lines.values():
         line.mend()
+
+
+@pytest.fixture
+def office(small: Province, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    """The office of c2, which has one line, or of the node that is asked for. Its agent has seen that all is well."""
+    with office_of(small, getattr(request, "param", "c2"), tmp_path, strongswan) as made:
+        assert made.see().wrong == {}
+        yield made
