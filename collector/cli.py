@@ -8,11 +8,10 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.tree import Tree
 
 from checks.located import near
@@ -20,8 +19,10 @@ from checks.plan import PlanError
 from checks.registry import CHECKS
 from checks.topology import Register, Topology, TopologyError, load
 from collector.configs.cli import app as config_app
+from collector.console import err, fail, out
 from collector.demo.run import DemoOptions
 from collector.demo.run import run as run_demo
+from collector.discovery.command import discover
 from collector.server import serve
 from collector.settings import Settings, load_settings
 from collector.state import StateFile
@@ -35,9 +36,8 @@ topology_app = typer.Typer(no_args_is_help=True, help="Look at a topology file."
 agent_app = typer.Typer(no_args_is_help=True, help="The agents that may report.")
 app.add_typer(topology_app, name="topology")
 app.add_typer(agent_app, name="agent")
+app.command()(discover)
 app.add_typer(config_app, name="config")
-
-out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 
 Config = Annotated[Path | None, typer.Option("--config", help="settings (TOML); default /etc/thongsuot/collector.toml")]
 File = Annotated[Path, typer.Argument(help="a topology file; default: the shipped province")]
@@ -60,12 +60,12 @@ def run(config: Config = None) -> None:
     settings = _settings(config)
     log.set_up("collector", settings.log_level, settings.log_format, os.environ)
     if not Path(settings.topology).is_file():
-        _fail(f"{settings.topology}: no topology is there: put one, or name it by 'topology' in the settings")
+        fail(f"{settings.topology}: no topology is there: put one, or name it by 'topology' in the settings")
     os.umask(0o077)  # what it keeps is for nobody else
     try:
         serve(settings, Path(settings.topology))
     except (SettingsError, TopologyError, PlanError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -88,7 +88,7 @@ def demo(  # noqa: PLR0917 - typer reads the options from the parameters
     try:
         run_demo(options, lambda text: out.print(text, markup=False))
     except (SettingsError, TopologyError, PlanError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @topology_app.command()
@@ -103,9 +103,9 @@ def check(file: File = Path(), as_json: AsJson = False) -> None:
             problems = [msgspec.to_builtins(problem) for problem in error.problems]
             sys.stdout.write(msgspec.json.encode({"ok": False, "problems": problems}).decode() + "\n")
             raise typer.Exit(1) from error
-        _fail(str(error))
+        fail(str(error))
     except ValueError as error:
-        _fail(f"{path}: {error}")
+        fail(f"{path}: {error}")
     if as_json:
         found = [_counts(register) for register in registers]
         sys.stdout.write(msgspec.json.encode({"ok": True, "registers": found}).decode() + "\n")
@@ -124,7 +124,7 @@ def show(file: File = Path(), day: Day = None, as_json: AsJson = False) -> None:
     try:
         register = load(path, CHECKS).on(day.date() if day else _today())
     except (TopologyError, ValueError) as error:
-        _fail(str(error))
+        fail(str(error))
     if as_json:
         nodes = [msgspec.to_builtins(node) for node in register.nodes.values()]
         sys.stdout.write(msgspec.json.encode({"day": register.day, "nodes": nodes}).decode() + "\n")
@@ -142,9 +142,9 @@ def add(
     try:
         register = load(Path(settings.topology), CHECKS).on(settings.register_day or _today())
     except (TopologyError, ValueError) as error:
-        _fail(str(error))
+        fail(str(error))
     if node not in register.agents:
-        _fail(f"{settings.topology}: no agent is at {node!r} on {register.day}: {near(node, register.agents)}")
+        fail(f"{settings.topology}: no agent is at {node!r} on {register.day}: {near(node, register.agents)}")
     with _state(settings) as state:
         had_one = node in state.agents()
         token = state.new_token(node, _now())
@@ -158,7 +158,7 @@ def revoke(node: Annotated[str, typer.Argument(help="the node's id")], config: C
     """Forget the token of a node's agent. It holds at once, also in a running collector."""
     with _state(_settings(config)) as state:
         if not state.revoke(node):
-            _fail(f"no agent of {node!r} has a token: see 'thongsuot-collector agent list'")
+            fail(f"no agent of {node!r} has a token: see 'thongsuot-collector agent list'")
 
 
 @agent_app.command(name="list")
@@ -227,7 +227,7 @@ class _state:  # noqa: N801 - reads as a phrase
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = StateFile(self._path)
         except OSError as error:
-            _fail(f"{self._path}: {error.strerror}: run this as the collector's user, or set state_dir")
+            fail(f"{self._path}: {error.strerror}: run this as the collector's user, or set state_dir")
         return self._file
 
     def __exit__(self, *_: object) -> None:
@@ -238,7 +238,7 @@ def _settings(config: Path | None, environ: Mapping[str, str] = os.environ) -> S
     try:
         return load_settings(config, environ)
     except SettingsError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _today() -> datetime.date:
@@ -247,8 +247,3 @@ def _today() -> datetime.date:
 
 def _now() -> int:
     return round(datetime.datetime.now(datetime.UTC).timestamp() * 1000)
-
-
-def _fail(message: str) -> NoReturn:
-    err.print(message, style="red", markup=False)
-    raise typer.Exit(1)
