@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import os
 import sys
+import zoneinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +19,12 @@ from checks.registry import CHECKS
 from checks.topology import TopologyError, load
 from collector.console import err, fail
 from collector.discovery.bars import bars
-from collector.discovery.credentials import VARIABLE, CredentialError, Sources, credentials
+from collector.discovery.credentials import VARIABLE, Sources, credentials
 from collector.discovery.discover import Discovery, Manners, Progress
 from collector.discovery.entries import entries
 from collector.discovery.found import Found
 from collector.discovery.known import Province
-from collector.discovery.scope import ScopeError, scope_of
+from collector.discovery.scope import scope_of
 from collector.settings import load_settings
 from service.settings import SettingsError
 
@@ -68,7 +69,7 @@ def discover(  # noqa: PLR0917 - typer reads the options from the parameters
             prompt=_typed if sys.stdin.isatty() else None,
         )
         asked_with = credentials(sources)
-    except (CredentialError, ScopeError, SettingsError, TopologyError) as error:
+    except (SettingsError, TopologyError, ValueError) as error:
         fail(str(error))
     with bars(err, scope.size) as show:
         discovery = Discovery(scope, asked_with, Manners(rate=rate, follow=follow), SystemClock(), tell=tell, show=show)
@@ -100,8 +101,8 @@ def _close(progress: Progress, whole: bool) -> None:
 def _province(topology: Path | None) -> Province:
     if topology is None:
         return Province()
-    today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=7))).date()
-    return Province(load(topology, CHECKS).on(today))
+    found = load(topology, CHECKS)
+    return Province(found.on(datetime.datetime.now(zoneinfo.ZoneInfo(found.province.timezone)).date()))
 
 
 def _typed() -> str:

@@ -128,7 +128,7 @@ class Discovery:
 
     async def _meet(self, answer: Answer) -> None:
         known = self._devices.setdefault(answer.identity, [])
-        same = next((one for one in known if _same(one, answer)), None)
+        same = next((one for one in known if is_same(one, answer.address, answer.has_engine)), None)
         if same is not None:
             self._tell(Again(answer.address, same.address))
             return
@@ -139,7 +139,8 @@ class Discovery:
         self._tell(device)
 
 
-def _same(device: Device, answer: Answer) -> bool:
-    """Whether an answer with a device's identity is that device's: it has the address, or does not tell which it has,
-    but names an engine. Two new ones of a model have one identity where they have no engine."""
-    return answer.address in device.addresses or (answer.has_engine and not device.addresses)
+def is_same(device: Device, address: str, has_engine: bool) -> bool:
+    """Whether a device answered at an address, when what answered there has its identity: if the device has the
+    address or, where it does not tell which it has, if the identity names an SNMP engine. New devices of a model may
+    have one identity otherwise."""
+    return address in device.addresses or (has_engine and not device.addresses)

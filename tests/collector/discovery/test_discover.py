@@ -19,7 +19,7 @@ import yaml
 from tests.collector.discovery.site import ENVIRON, PROGRAM, Site, site
 from tests.peers import need
 
-pytestmark = [pytest.mark.peer, pytest.mark.root]
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.slow]
 
 FIREWALL, SWITCH, NEIGHBOUR, SILENT = "10.99.0.5", "10.99.0.6", "10.1.2.241", "10.99.0.9"
 """The firewall is a recorded SRX, which hears of 10.1.2.241 and .242 by LLDP."""
