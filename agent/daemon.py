@@ -22,6 +22,7 @@ from agent.settings import Settings
 from agent.spool import Spool
 from agent.spoolfile import SpoolError
 from agent.status import JobStatus, Status
+from agent.traps import Traps
 from agent.uplink import DEFAULT_PACE, Pace, Uplink
 from agent.wire import Receipt
 from checks.contract import Clock
@@ -63,6 +64,7 @@ class Agent:
         self._planning = Planning(settings.node, self._plan_link, plan_file, chance, self._adopt)
         self._beats = Beats(settings.node, clock, self._keep, allowed=settings.prefixes())
         self._reflecting = Reflecting()
+        self._traps = Traps(clock, self._keep, self._poll_now, allowed=settings.prefixes())
         self._plan: Plan | None = None
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._last: dict[str, Measurement] = {}
@@ -111,7 +113,8 @@ class Agent:
         self._uplink.report_each(plan.report_every)
         self._beats.adopt(plan.beats)
         self._reflecting.adopt(plan.reflect)
-        kept = {job.id for job in admitted.jobs} | set(self._beats.jobs)
+        self._traps.adopt(plan.traps, admitted.jobs)
+        kept = {job.id for job in admitted.jobs} | {*self._beats.jobs, *self._traps.jobs}
         for key, run in self._runs.items():
             if key not in kept:
                 run.cancel()
@@ -124,6 +127,10 @@ class Agent:
             len(admitted.refused),
             len(plan.beats),
         )
+
+    def _poll_now(self, job: str) -> None:
+        self._schedule.hasten(job, self._clock.monotonic())
+        self._wake.set()
 
     def _launch(self, job: Job) -> None:
         run = asyncio.create_task(self._measure(job), name=job.id)
@@ -190,13 +197,17 @@ class Agent:
             spool=await self._spool.stats(),
             delivered=self._uplink.counters,
             skipped=self._schedule.skipped(),
-            jobs=tuple(_job_status(key, self._last.get(key)) for key in (*self._schedule.states(), *self._beats.jobs)),
+            jobs=tuple(
+                _job_status(key, self._last.get(key))
+                for key in (*self._schedule.states(), *self._beats.jobs, *self._traps.jobs)
+            ),
         )
 
     async def _end(self, parts: Sequence[asyncio.Task[Any]]) -> None:
         await _cancel(parts)
         self._reflecting.close()
         await self._beats.close()
+        await self._traps.close()
         runs = list(self._runs.values())
         if runs:
             await asyncio.wait(runs, timeout=FINISH_SECONDS)

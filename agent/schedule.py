@@ -22,6 +22,9 @@ CONFIRMING_RUNS = 3
 FIRST_RUNS_WITHIN = 10.0
 """Seconds in which all jobs of a fresh plan have their first run, so that nobody waits an interval to see them."""
 
+HASTE = 2.0
+"""Seconds between two starts of a job that is hastened."""
+
 
 def phase(agent: str, job: str) -> float:
     """Where in its interval a job runs, as a fraction 0 ≤ f < 1: a hash, so that agents do not move in step."""
@@ -38,6 +41,9 @@ class _Slot:
     state: State = State.OK
     retries: int = 0
     running: bool = False
+    again: bool = False
+    """Whether it is to run once more at once, since what it is reading may have changed behind it."""
+    started: float = -math.inf
     skipped: int = 0
     """Runs that were due while the job was still running, or while the host slept."""
 
@@ -82,6 +88,8 @@ class Schedule:
         while self._heap and self._heap[0][0] <= now:
             at, key = heapq.heappop(self._heap)
             slot = self._slots[key]
+            if slot.running or at != slot.at:
+                continue  # it was hastened, and this was its place before
             slot.running = True
             slot.skipped += int((now - at) / slot.job.interval)
             found.append(slot.job)
@@ -107,9 +115,25 @@ class Schedule:
             wanted = slot.grid_after(self._begin, earliest)
             slot.at = wanted if wanted >= now else slot.grid_after(self._begin, now)
             slot.skipped += round((slot.at - wanted) / interval)
-        slot.running = False
+        if slot.again:
+            slot.at = min(slot.at, max(now, started + HASTE))
+        slot.running, slot.again, slot.started = False, False, started
         heapq.heappush(self._heap, (slot.at, job))
         return changed
+
+    def hasten(self, job: str, now: float) -> None:
+        """Has a job run at once, because something is known to have happened: but not within ``HASTE`` of its last
+        start, so that nobody can keep it running."""
+        slot = self._slots.get(job)
+        if slot is None:
+            return
+        if slot.running:
+            slot.again = True
+            return
+        at = max(now, slot.started + HASTE)
+        if at < slot.at:
+            slot.at = at
+            heapq.heappush(self._heap, (at, job))
 
     def next_at(self) -> float | None:
         """When the next job is due; None when there is none to wait for."""

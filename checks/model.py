@@ -145,7 +145,8 @@ class Reflect(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """The jobs of one agent, with the credentials that they need and no others. ``version`` is a digest of
     the content. ``report_every`` is the seconds between two live reports. ``beats`` are its own STAMP sessions,
-    ``reflect`` those of the nodes below that it answers."""
+    ``reflect`` those of the nodes below that it answers. ``traps`` is the job under which it reports the SNMP
+    notifications of the devices that it polls; its target is the host:port to listen at."""
 
     agent: str
     version: str
@@ -153,3 +154,4 @@ class Plan(msgspec.Struct, frozen=True):
     jobs: tuple[Job, ...]
     beats: tuple[Beat, ...] = ()
     reflect: Reflect | None = None
+    traps: Job | None = None

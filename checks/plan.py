@@ -11,7 +11,7 @@ import msgspec
 from checks.located import near
 from checks.model import Beat, Job, Plan, Reflect
 from checks.stamp.keys import NO_SESSIONS, Sessions
-from checks.topology.model import FROM_PARENT, WITH_CENTRE, WITH_PARENT, CheckEntry, Node, Probe, checks_of
+from checks.topology.model import FROM_PARENT, TRAPS, WITH_CENTRE, WITH_PARENT, CheckEntry, Node, Probe, checks_of
 from checks.topology.register import Register
 
 REFERENCE: Final = "secret:"
@@ -57,7 +57,17 @@ def plans_of(
             beats.setdefault(link.agent, []).append(Beat(_with_params(link.job, key=key), ssid))
             keys.setdefault(link.reflector, {})[ssid] = key
     return {
-        agent: _plan(agent, report_every, tuple(own), tuple(beats.get(agent, ())), _reflect(register, agent, keys))
+        agent: _versioned(
+            Plan(
+                agent,
+                "",
+                report_every,
+                tuple(own),
+                tuple(beats.get(agent, ())),
+                _reflect(register, agent, keys),
+                _traps(register.nodes[agent]),
+            )
+        )
         for agent, own in jobs.items()
     }
 
@@ -69,12 +79,9 @@ def plan_of(register: Register, agent: str, secrets: Mapping[str, str], *, repor
     return plans_of(register, secrets, report_every=report_every)[agent]
 
 
-def _plan(
-    agent: str, report_every: float, jobs: tuple[Job, ...], beats: tuple[Beat, ...], reflect: Reflect | None
-) -> Plan:
-    plain = msgspec.to_builtins((agent, report_every, jobs, beats, reflect), str_keys=True)
-    content = msgspec.json.encode(plain, order="sorted")
-    return Plan(agent, hashlib.sha256(content).hexdigest()[:16], report_every, jobs, beats, reflect)
+def _versioned(plan: Plan) -> Plan:
+    content = msgspec.json.encode(msgspec.to_builtins(plan, str_keys=True), order="sorted")
+    return msgspec.structs.replace(plan, version=hashlib.sha256(content).hexdigest()[:16])
 
 
 def _reflect(register: Register, agent: str, keys: Mapping[str, Mapping[int, str]]) -> Reflect | None:
@@ -82,6 +89,11 @@ def _reflect(register: Register, agent: str, keys: Mapping[str, Mapping[int, str
     if agent == register.root.id or agent not in keys:
         return None
     return Reflect(register.nodes[agent].reflector, keys[agent])
+
+
+def _traps(node: Node) -> Job | None:
+    """Under which job an agent reports the SNMP notifications that it receives."""
+    return _job(node, "trap", TRAPS, node.traps, CheckEntry("trap")) if node.traps else None
 
 
 class _Link(NamedTuple):
@@ -118,6 +130,10 @@ def assigned(register: Register) -> Iterator[Assignment]:
     yield from _runs(register)
     for link in _links(register):
         yield Assignment(link.agent, link.job, proves=False)
+    for agent in register.agents:
+        traps = _traps(register.nodes[agent])
+        if traps is not None:
+            yield Assignment(agent, traps, proves=False)
 
 
 def _runs(register: Register) -> Iterator[Assignment]:

@@ -11,29 +11,11 @@ import json
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Literal, TypedDict
-
-_AUTH: Final = {
-    "md5": "USM_AUTH_HMAC96_MD5",
-    "sha1": "USM_AUTH_HMAC96_SHA",
-    "sha224": "USM_AUTH_HMAC128_SHA224",
-    "sha256": "USM_AUTH_HMAC192_SHA256",
-    "sha384": "USM_AUTH_HMAC256_SHA384",
-    "sha512": "USM_AUTH_HMAC384_SHA512",
-}
-_PRIV: Final = {
-    "des": "USM_PRIV_CBC56_DES",
-    "aes128": "USM_PRIV_CFB128_AES",
-    "aes192": "USM_PRIV_CFB192_AES_BLUMENTHAL",
-    "aes256": "USM_PRIV_CFB256_AES_BLUMENTHAL",
-    "aes192c": "USM_PRIV_CFB192_AES",
-    "aes256c": "USM_PRIV_CFB256_AES",
-}
-"""pysnmp's names; those of ``checks.snmp.usm`` are the keys."""
+from typing import Any, Literal, TypedDict
 
 
 class Session(TypedDict):
-    """Whom to talk to, and how: the fields of ``checks.snmp.reader.Access``."""
+    """Whom to talk to, and how: fields of ``checks.snmp.reader.Access``; ``auth`` and ``priv`` by pysnmp's names."""
 
     address: str
     port: int
@@ -110,9 +92,9 @@ def _credentials(session: Session, hlapi: Any) -> Any:
         return hlapi.CommunityData(session["community"], mpModel=int(session["version"] == "2c"))
     given: dict[str, Any] = {}
     if session["auth"]:
-        given |= {"authKey": session["auth_key"], "authProtocol": getattr(hlapi, _AUTH[session["auth"]])}
+        given |= {"authKey": session["auth_key"], "authProtocol": getattr(hlapi, session["auth"])}
     if session["priv"]:
-        given |= {"privKey": session["priv_key"], "privProtocol": getattr(hlapi, _PRIV[session["priv"]])}
+        given |= {"privKey": session["priv_key"], "privProtocol": getattr(hlapi, session["priv"])}
     return hlapi.UsmUserData(session["user"], **given)
 
 

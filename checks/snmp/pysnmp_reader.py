@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -57,7 +57,7 @@ class PysnmpReader:
     def __init__(self, access: Access, clock: Clock) -> None:
         self.access = access
         self._clock = clock
-        self._conversation = Conversation(script(_FILE), msgspec.to_builtins(access))
+        self._conversation = Conversation(script(_FILE), _session(access))
         self._answered = False
         self._proven = False
         self._round_trip: float | None = None
@@ -183,3 +183,9 @@ class PysnmpReader:
 
 def _values(reply: _Reply) -> list[tuple[str, Value]]:
     return [(oid, bytes.fromhex(value.hex) if isinstance(value, _Octets) else value) for oid, value in reply.rows]
+
+
+def _session(access: Access) -> dict[str, Any]:
+    """What the child is told: see ``pysnmp_child.Session``."""
+    names = {"auth": usm.PYSNMP_AUTH.get(access.auth, ""), "priv": usm.PYSNMP_PRIV.get(access.priv, "")}
+    return msgspec.structs.asdict(access) | names

@@ -48,6 +48,25 @@ _PRIV: Final[dict[str, type[BasePrivKey]]] = {
 }
 
 
+PYSNMP_AUTH: Final = {
+    "md5": "USM_AUTH_HMAC96_MD5",
+    "sha1": "USM_AUTH_HMAC96_SHA",
+    "sha224": "USM_AUTH_HMAC128_SHA224",
+    "sha256": "USM_AUTH_HMAC192_SHA256",
+    "sha384": "USM_AUTH_HMAC256_SHA384",
+    "sha512": "USM_AUTH_HMAC384_SHA512",
+}
+PYSNMP_PRIV: Final = {
+    "des": "USM_PRIV_CBC56_DES",
+    "aes128": "USM_PRIV_CFB128_AES",
+    "aes192": "USM_PRIV_CFB192_AES_BLUMENTHAL",
+    "aes256": "USM_PRIV_CFB256_AES_BLUMENTHAL",
+    "aes192c": "USM_PRIV_CFB192_AES",
+    "aes256c": "USM_PRIV_CFB256_AES",
+}
+"""What pysnmp calls them."""
+
+
 @functools.lru_cache(maxsize=1024)
 def master_key(auth: str, password: str) -> bytes:
     """The key of a password before it is localized (RFC 3414, A.2): a hash over 1 MiB, 2 ms of CPU, hence kept."""

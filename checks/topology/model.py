@@ -26,6 +26,7 @@ OWN_HOST: Final = "agent"
 _ADDRESS: Final = "{address}"
 WITH_CENTRE: Final = "centre"
 WITH_PARENT: Final = "parent"
+TRAPS: Final = "receiver"
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -133,7 +134,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A place with an agent, or measured by another's. ``at`` is (latitude, longitude) in degrees, WGS 84. ``checks``
     are those that the node's own agent, if it has one, makes of itself. ``became`` are the ids of its successors.
     ``reflector`` is the host:port to which agents send STAMP packets: that of the root, where the collector sends them
-    back, all of them; that of another node, where its agent does, those of its children."""
+    back, all of them; that of another node, where its agent does, those of its children. ``traps`` is the host:port at
+    which its agent receives the SNMP notifications of the devices that it polls."""
 
     id: str
     name: str
@@ -154,6 +156,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckEntry, ...] = ()
     probe: Probe = Probe()
     reflector: str = ""
+    traps: str = ""
 
     @property
     def period(self) -> Period:

@@ -60,7 +60,7 @@ def _node(document: Document, at: Place, entry: NodeEntry, written: Written, kno
     _dates(document, at, Period(entry.since, entry.until))
     _references(document, at, entry, known_ids)
     _position(document, at, entry)
-    _reflector(document, at, entry)
+    _listeners(document, at, entry)
     sound = _prefix(document, at, entry)
     template = written.templates.get(entry.template)
     if template is None:
@@ -102,13 +102,13 @@ def _position(document: Document, at: Place, entry: NodeEntry) -> None:
         document.problem((*at, "at"), f"longitude {longitude:g} is not in -180 to 180: expected [latitude, longitude]")
 
 
-def _reflector(document: Document, at: Place, entry: NodeEntry) -> None:
-    if not entry.reflector:
-        return
-    try:
-        host_port(entry.reflector)
-    except ObserverError as error:
-        document.problem((*at, "reflector"), error.summary.removeprefix("target "))
+def _listeners(document: Document, at: Place, entry: NodeEntry) -> None:
+    for key, address in (("reflector", entry.reflector), ("traps", entry.traps)):
+        try:
+            if address:
+                host_port(address)
+        except ObserverError as error:
+            document.problem((*at, key), error.summary.removeprefix("target "))
 
 
 def _prefix(document: Document, at: Place, entry: NodeEntry) -> bool:

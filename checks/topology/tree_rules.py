@@ -24,6 +24,9 @@ def examine(document: Document, nodes: Sequence[Node]) -> None:
         if node.reflector and node.parent is not None and not node.has_agent:
             message = "no agent runs here to reflect: write measured_by: self, or leave the reflector out"
             document.problem(("nodes", i, "reflector"), message)
+        if node.traps and not node.has_agent:
+            message = "no agent runs here to receive them: write measured_by: self, or leave traps out"
+            document.problem(("nodes", i, "traps"), message)
         if node.measured_by not in ("self", "parent"):
             _in_force(document, ("nodes", i, "measured_by"), node, by_id[node.measured_by])
     if not document.problems:  # the chains can be followed

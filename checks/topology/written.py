@@ -59,6 +59,7 @@ class NodeEntry(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckEntry, ...] = ()
     probe: Probe | None = None
     reflector: str = ""
+    traps: str = ""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,4 +129,5 @@ def node_of(entry: NodeEntry, template: Template) -> Node:
         checks=(*template.checks, *entry.checks),
         probe=entry.probe or template.probe,
         reflector=entry.reflector,
+        traps=entry.traps,
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.schedule import FIRST_RUNS_WITHIN, Schedule, drive, phase
+from agent.schedule import FIRST_RUNS_WITHIN, HASTE, Schedule, drive, phase
 from checks.model import Job, State
 
 
@@ -174,3 +174,45 @@ async def test_driving_launches_what_is_due_and_wakes_for_a_new_plan() -> None:
     driving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await driving
+
+
+def test_a_job_that_is_hastened_runs_at_once_and_then_goes_on_as_before() -> None:
+    schedule = Schedule("bk", 0.0)
+    schedule.replace([job("a", interval=60.0)], 0.0)
+    times = [at for at, _ in run_for(schedule, 300.0)]
+    now = times[-1] + 10.0
+    schedule.hasten(job("a").id, now)
+    assert [one.id for one in schedule.due(now)] == [job("a").id]
+    schedule.done(job("a").id, State.OK, now, now + 0.1)
+    following = schedule.next_at()
+    assert following is not None
+    while not schedule.due(following):  # its place before is passed over
+        following = schedule.next_at()
+        assert following is not None
+    assert following == pytest.approx(times[-1] + 60.0)
+
+
+def test_a_job_that_is_hastened_while_it_runs_runs_once_more() -> None:
+    schedule = Schedule("bk", 0.0)
+    schedule.replace([job("a", interval=60.0)], 0.0)
+    at = schedule.next_at()
+    assert at is not None
+    assert len(schedule.due(at)) == 1
+    for _ in range(5):
+        schedule.hasten(job("a").id, at + 1.0)
+    assert schedule.due(at + 3.0) == []
+    schedule.done(job("a").id, State.OK, at, at + 5.0)
+    assert schedule.next_at() == at + 5.0
+
+
+def test_nobody_can_keep_a_job_running_by_hastening_it() -> None:
+    schedule = Schedule("bk", 0.0)
+    schedule.replace([job("a", interval=60.0)], 0.0)
+    runs = 0
+    for step in range(10_000):
+        now = step * 0.01
+        schedule.hasten(job("a").id, now)
+        for one in schedule.due(now):
+            runs += 1
+            schedule.done(one.id, State.OK, now, now)
+    assert runs <= 100 / HASTE + 1

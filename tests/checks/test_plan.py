@@ -100,6 +100,17 @@ def test_a_router_that_answers_no_ping_is_not_probed() -> None:
     assert silent == probed - {"d/ping/from-parent"}
 
 
+def test_an_agent_that_receives_notifications_reports_them_under_a_job_of_its_own() -> None:
+    receiving = NODES.replace("measured_by: self, probe:", 'measured_by: self, traps: "0.0.0.0:9162", probe:')
+    plans = plans_of(register(receiving), SECRETS)
+    traps = plans["d"].traps
+    assert traps is not None
+    assert (traps.id, traps.target) == ("d/trap/receiver", "0.0.0.0:9162")
+    assert (plans["bk"].traps, plans["b"].traps) == (None, None)
+    assert "d/trap/receiver" in {job.id for job in jobs_of(register(receiving))}
+    assert plans["d"].version != plans_of(register(), SECRETS)["d"].version
+
+
 REFLECTING = NODES.replace("measured_by: self, probe:", 'measured_by: self, reflector: "10.2.0.2:8862", probe:')
 CENTRE = HEAD.replace("id: bk, ", 'id: bk, reflector: "10.0.0.2:862", ')
 SESSIONS = Sessions(bytes(32), {"bk": 1, "d": 2, "b": 3})

@@ -313,6 +313,15 @@ def test_a_reflector_needs_an_address_and_an_agent() -> None:
     )
 
 
+def test_a_receiver_of_notifications_needs_an_address_and_an_agent() -> None:
+    assert complaint(site("measured_by: self, traps: 10.1.0.2")) == (
+        "t.yaml:19:95: node a, traps: '10.1.0.2': expected host:port with a port of 1 to 65535"
+    )
+    assert complaint(site('traps: "0.0.0.0:9162"')) == (
+        "t.yaml:19:76: node a, traps: no agent runs here to receive them: write measured_by: self, or leave traps out"
+    )
+
+
 def test_the_name_of_a_session_s_job_is_taken() -> None:
     node = "- " + site("checks: [{check: stamp, label: centre}]")
     with pytest.raises(

@@ -86,9 +86,10 @@ def answers(device: Device) -> bool:
 
 
 @contextlib.contextmanager
-def device_in_namespace(folder: Path) -> Iterator[Device]:
+def device_in_namespace(folder: Path, more: str = "") -> Iterator[Device]:
     """An snmpd in a namespace of its own: joined to this host by ``wan0`` (198.18.0.0/15 is for benchmarks, RFC 2544),
-    and with a link ``lan0`` that goes nowhere but to ``lan1``."""
+    and with a link ``lan0`` that goes nowhere but to ``lan1``. In ``more`` lines of its configuration, {here} is the
+    address of this host."""
     name = f"ts{secrets.token_hex(3)}"
     third, fourth = secrets.randbelow(256), secrets.randbelow(63) * 4
     here, there = f"198.18.{third}.{fourth + 1}", f"198.18.{third}.{fourth + 2}"
@@ -103,7 +104,7 @@ def device_in_namespace(folder: Path) -> Iterator[Device]:
             device.ip("addr", "add", f"{there}/30", "dev", "wan0")
             for link in ("lo", "wan0", "lan0", "lan1"):
                 device.ip("link", "set", "dev", link, "up")
-            with snmpd(folder, device):
+            with snmpd(folder, device, more.replace("{here}", here)):
                 yield device
         finally:
             ip("link", "del", "dev", f"{name}h")
