@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
 import socket
 import statistics
 import subprocess
@@ -235,10 +236,12 @@ def main() -> None:
     if which("socat") is None:
         sys.stderr.write("socat is not installed: left out\n")
     with tempfile.TemporaryDirectory() as folder:
+        before = os.getloadavg()[0]
         results = measure(Path(folder), options.rounds)
         agents = measure_agent(Path(folder), options.rounds)
+    load = {"load before": f"{before:.1f}", "load after": f"{os.getloadavg()[0]:.1f}"}
     show = as_json if options.json else table
-    print(show([*results, *agents], "µs of CPU per packet", machine() | debian_versions("socat")))
+    print(show([*results, *agents], "µs of CPU per packet", machine() | load | debian_versions("socat")))
 
 
 if __name__ == "__main__":

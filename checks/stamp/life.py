@@ -2,7 +2,10 @@
 
 A packet that somebody recorded is authentic for ever, and may come again from any address, long after its session is
 forgotten, or to a reflector that has been started anew. So the newest timestamp of each Session Identifier that was
-given to an agent is remembered beyond all sessions; whoever owns this keeps it on disk.
+given to an agent is remembered beyond all sessions; whoever owns this keeps it on disk (:mod:`checks.stamp.kept`).
+
+A sender whose clock was set back looks like a recording. Whoever knows better, by what the sender says over another
+way, tells :meth:`Life.set_back`; where nobody's life is judged, :meth:`Life.forget_unchanged` bounds how long it lasts.
 """
 
 from __future__ import annotations
@@ -27,8 +30,8 @@ class Life:
         return newest is None or is_later(timestamp, newest)
 
     def take(self, ssid: int, timestamp: int) -> None:
-        """Takes an authentic packet."""
-        if is_given(ssid) and self.is_new(ssid, timestamp):
+        """Takes an authentic packet that is new."""
+        if is_given(ssid):
             self.newest[ssid] = timestamp
             self._on_beat(ssid)
 
@@ -39,3 +42,8 @@ class Life:
     def forget(self, ssid: int) -> None:
         """The Session Identifier is another agent's from now on."""
         self.newest.pop(ssid, None)
+
+    def forget_unchanged(self, before: Mapping[int, int]) -> None:
+        """Forgets the agents of which nothing later came than what was the newest before."""
+        for ssid in [ssid for ssid, newest in self.newest.items() if before.get(ssid) == newest]:
+            self.forget(ssid)

@@ -44,8 +44,8 @@ class ForgedError(PacketError):
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False):
-    """A Session-Sender's test packet. ``timestamp`` and ``error_estimate`` are the fields' bits: see
-    :mod:`checks.stamp.timestamp`; ``ssid`` is 0 without a Session Identifier."""
+    """A Session-Sender's test packet, in the order of its figure. ``timestamp`` and ``error_estimate`` are the fields'
+    bits: see :mod:`checks.stamp.timestamp`; ``ssid`` is 0 without a Session Identifier."""
 
     sequence: int
     timestamp: int
@@ -54,8 +54,8 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reflected(msgspec.Struct, frozen=True, gc=False):
-    """A Session-Reflector's test packet: its own fields, when it ``received`` the sender's packet, what stood there,
-    and the TTL (hop limit) with which that arrived."""
+    """A Session-Reflector's test packet, in the order of its figure: its own fields, when it ``received`` the sender's
+    packet, what stood there, and the TTL (hop limit) with which that arrived."""
 
     sequence: int
     timestamp: int
@@ -82,7 +82,7 @@ def ssid_of(data: bytes) -> int:
 def write_sent(packet: Sent, key: bytes = b"") -> bytes:
     """The bytes of a Session-Sender's packet; authenticated with a key."""
     form = _SENT_AUTHENTICATED if key else _SENT
-    return _closed(form.pack(packet.sequence, packet.timestamp, packet.error_estimate, packet.ssid), key)
+    return _closed(form.pack(*msgspec.structs.astuple(packet)), key)
 
 
 def read_sent(data: bytes, key: bytes = b"") -> Sent:
@@ -94,18 +94,7 @@ def read_sent(data: bytes, key: bytes = b"") -> Sent:
 def write_reflected(packet: Reflected, key: bytes = b"", beyond: bytes = b"") -> bytes:
     """The bytes of a Session-Reflector's packet; authenticated with a key. ``beyond`` follows as it is."""
     form = _REFLECTED_AUTHENTICATED if key else _REFLECTED
-    base = form.pack(
-        packet.sequence,
-        packet.timestamp,
-        packet.error_estimate,
-        packet.ssid,
-        packet.received,
-        packet.sender_sequence,
-        packet.sender_timestamp,
-        packet.sender_error_estimate,
-        packet.sender_ttl,
-    )
-    return _closed(base, key) + beyond
+    return _closed(form.pack(*msgspec.structs.astuple(packet)), key) + beyond
 
 
 def read_reflected(data: bytes, key: bytes = b"") -> Reflected:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from checks.stamp.datagram import Datagram, receive, tell_local_address, udp_socket
+from checks.stamp.datagram import Datagram, dropped, receive, tell_local_address, udp_socket
 from checks.stamp.life import Life
 from checks.stamp.packet import (
     ForgedError,
@@ -41,11 +41,12 @@ follows an outer source, so we do not say that it does."""
 _AT_ONCE: Final = 64
 """Packets that are answered before the rest of the process has its turn."""
 
-_AT_MOST: Final = 4096
+_AT_MOST: Final = 16_384
 """Packets that are answered while somebody waits for it: more than the buffer holds."""
 
-_BUFFER_BYTES: Final = 1 << 20
-"""Asked of the kernel: some thousand packets that wait while the process is busy."""
+_BUFFER_BYTES: Final = 4 << 20
+"""Asked of the kernel, which gives net.core.rmem_max at most: some 10,000 packets that wait while the process is busy,
+a second of as many agents."""
 
 KeyOf = Callable[[str, int], bytes | None]
 """The key of a source address and a Session Identifier, which is not proven yet; empty when they speak unauthenticated,
@@ -55,7 +56,9 @@ None when they are not known."""
 @dataclasses.dataclass
 class Counters:
     """What became of the packets: ``unknown`` are of senders without a key, ``full`` of new sessions beyond the bound,
-    ``looped`` of another reflector; ``unsent`` are answers that the system would not send."""
+    ``looped`` of another reflector; ``unsent`` are answers that the system would not send. Those ``dropped`` by the
+    kernel for want of room were never seen: the sender takes them for lost on the line. They are counted as often as
+    :meth:`Reflector.answer_all` is called."""
 
     reflected: int = 0
     forged: int = 0
@@ -65,6 +68,7 @@ class Counters:
     full: int = 0
     looped: int = 0
     unsent: int = 0
+    dropped: int = 0
 
 
 class Reflector:
@@ -93,6 +97,7 @@ class Reflector:
         self._table = SessionTable(most, idle) if stateful else None
         self._wall = wall
         self._monotonic = monotonic
+        self._dropped = 0
         asyncio.get_running_loop().add_reader(sock, self.answer_some)
 
     @property
@@ -108,9 +113,14 @@ class Reflector:
     def answer_all(self) -> None:
         """Answers whatever waits, for a caller who is to judge by what has come; some at least when that is without
         end."""
+        self._count_dropped()
         for _ in range(_AT_MOST // _AT_ONCE):
             if self.answer_some():
                 return
+
+    def _count_dropped(self) -> None:
+        before, self._dropped = self._dropped, dropped(self._sock)
+        self.counters.dropped += (self._dropped - before) & 0xFFFF_FFFF
 
     def answer_some(self) -> bool:
         """Answers the next packets; whether those were all that waited."""
@@ -152,7 +162,8 @@ class Reflector:
             if not datagram.whole:
                 raise TruncatedError
             packet = read_sent(datagram.data, key)
-            number = self._number(packet, host, port)
+            new = self._life is None or self._life.is_new(packet.ssid, packet.timestamp)
+            number = self._number(packet, host, port, new)
         except TruncatedError:
             counters.truncated += 1
         except ForgedError:
@@ -162,21 +173,16 @@ class Reflector:
         except FullError:
             counters.full += 1
         else:
-            if self._life is not None:
+            if new and self._life is not None:
                 self._life.take(packet.ssid, packet.timestamp)
             return self._reflect(packet, number, datagram, key)
         return None
 
-    def _number(self, packet: Sent, host: str, port: int) -> int:
+    def _number(self, packet: Sent, host: str, port: int, new: bool) -> int:
         if self._table is None:
             return packet.sequence
-        return self._table.count(
-            (host, port, packet.ssid),
-            packet.sequence,
-            packet.timestamp,
-            self._monotonic(),
-            may_begin=self._life is None or self._life.is_new(packet.ssid, packet.timestamp),
-        )
+        now = self._monotonic()
+        return self._table.count((host, port, packet.ssid), packet.sequence, packet.timestamp, now, may_begin=new)
 
     def _reflect(self, packet: Sent, number: int, datagram: Datagram, key: bytes) -> bytes:
         now = self._wall()

@@ -256,6 +256,21 @@ async def test_what_was_recorded_begins_no_session_from_another_port_nor_at_a_re
     assert reflector.counters == Counters(reflected=1, replayed=3)
 
 
+async def test_what_the_kernel_had_no_room_for_is_counted_once(client: socket.socket) -> None:
+    async with reflecting(everybody(KEY)) as reflector:
+        reflector._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least that there is
+        for n in range(100):
+            client.sendto(write_sent(Sent(n, n, 1, 5), KEY), ("127.0.0.1", reflector.address[1]))
+
+        reflector.answer_all()
+        reflector.answer_all()
+
+    assert 0 < reflector.counters.dropped < 100
+    assert reflector.counters == Counters(
+        reflected=100 - reflector.counters.dropped, dropped=reflector.counters.dropped
+    )
+
+
 async def test_whoever_is_about_to_judge_can_have_all_answered_that_waits(client: socket.socket) -> None:
     async with reflecting(everybody(KEY)) as reflector:
         for n in range(200):
