@@ -11,7 +11,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent import VERSION, status
+from agent import VERSION, reflecting, status
 from agent.beats import Beats
 from agent.link import Link, tls_context
 from agent.planning import PlanFile, Planning, admit
@@ -63,7 +63,7 @@ class Agent:
         plan_file = PlanFile(settings.directory / "plan.json", settings.node)
         self._planning = Planning(settings.node, self._plan_link, plan_file, chance, self._adopt)
         self._beats = Beats(settings.node, clock, self._keep, allowed=settings.prefixes())
-        self._reflecting = Reflecting()
+        self._reflecting = Reflecting(settings.directory / reflecting.FILE_NAME)
         self._traps = Traps(clock, self._keep, self._poll_now, allowed=settings.prefixes())
         self._plan: Plan | None = None
         self._runs: dict[str, asyncio.Task[None]] = {}
@@ -205,7 +205,7 @@ class Agent:
 
     async def _end(self, parts: Sequence[asyncio.Task[Any]]) -> None:
         await _cancel(parts)
-        self._reflecting.close()
+        await self._reflecting.close()
         await self._beats.close()
         await self._traps.close()
         runs = list(self._runs.values())

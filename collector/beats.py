@@ -14,20 +14,15 @@ from typing import Final
 
 import msgspec
 
+from checks.stamp.kept import read, written
 from checks.stamp.keys import LAST_GIVEN, Sessions, allot, is_given
 from checks.stamp.life import Life
 from checks.stamp.reflector import Counters, Reflector, open_reflector
 from checks.stamp.timestamp import ntp
-from checks.topology import Register
+from checks.topology import Node, Register
 from collector.listener import unusable
 from collector.settings import host_and_port
 from collector.state import Changes, StateError, StateFile
-
-KEEP_EVERY: Final = 2
-"""Ticks between two keepings of the newest timestamps."""
-
-UNKEPT: Final = 3
-"""Seconds of timestamps that may not have been kept when the process was killed: refused, as if they had come."""
 
 CLOCK_STEP: Final = 5_000
 """ms that an agent's clock shows less, by its report, than by its packets, to be taken for set back."""
@@ -37,14 +32,6 @@ _KIND, _MASTER, _SSIDS, _NEWEST = "stamp", "master", "ssids", "newest"
 log = logging.getLogger(__name__)
 
 
-class _Kept(msgspec.Struct, frozen=True, array_like=True):
-    """The newest timestamps by Session Identifier. ``clean`` when no packet was taken after they were kept."""
-
-    newest: Mapping[int, int] = {}
-    clean: bool = True
-
-
-_decode_kept = msgspec.msgpack.Decoder(_Kept).decode
 _decode_ssids = msgspec.msgpack.Decoder(dict[str, int]).decode
 
 
@@ -60,10 +47,14 @@ class Beats:
         self._master = kept.get(_MASTER) or secrets.token_bytes(32)
         if _MASTER not in kept:
             self._save({_MASTER: self._master})
-        self._life = Life(self._beat, _newest(kept.get(_NEWEST)))
+        self._life = Life(self._beat, read(kept[_NEWEST]) if _NEWEST in kept else None)
         self._reflector: Reflector | None = None
         self._agents: dict[int, str] = {}
         self._keys: dict[int, bytes] = {}
+        self._root: Node | None = None
+        self._listening: str | None = None
+        """The setting listen.reflector, once that is known."""
+        self._told = ""
 
     def sessions_for(self, agents: Iterable[str]) -> Sessions:
         """The sessions of these agents, and of no others from now on. One that had a Session Identifier keeps it."""
@@ -90,6 +81,17 @@ class Beats:
         known = Sessions(self._master, self._ssids)
         self._agents = {self._ssids[a]: a for a in register.agents if here and a in holders and a in self._ssids}
         self._keys = {n: known.key(register.root.id, agent).encode() for n, agent in self._agents.items()}
+        self._root = register.root
+        self._tell_disagreement()
+
+    def _tell_disagreement(self) -> None:
+        """Says once what is wrong between the topology in force and the settings."""
+        if self._root is None or self._listening is None:
+            return
+        wrong = disagreement(self._root, self._listening)
+        if wrong and wrong != self._told:
+            log.warning("%s", wrong)
+        self._told = wrong
 
     def _key_of(self, _source: str, ssid: int) -> bytes | None:
         return self._keys.get(ssid) if is_given(ssid) else self._shared
@@ -117,11 +119,13 @@ class Beats:
 
     def kept(self, *, clean: bool = False) -> tuple[tuple[str, str], bytes]:
         """What is to be kept now; ``clean`` when no packet will be taken any more."""
-        return (_KIND, _NEWEST), msgspec.msgpack.encode(_Kept(self._life.newest, clean))
+        return (_KIND, _NEWEST), written(self._life.newest, clean=clean)
 
     @contextlib.contextmanager
     def reflecting(self, address: str) -> Iterator[None]:
         """Reflects at the address of the setting listen.reflector, if it has one. Raises SettingsError."""
+        self._listening = address
+        self._tell_disagreement()
         if not address:
             yield
             return
@@ -140,8 +144,19 @@ class Beats:
             self._reflector = None
 
 
-def _newest(body: bytes | None) -> dict[int, int]:
-    """The newest timestamps that may have come."""
-    kept = _decode_kept(body) if body else _Kept()
-    unkept = 0 if kept.clean else UNKEPT << 32
-    return {ssid: (stamp + unkept) % (1 << 64) for ssid, stamp in kept.newest.items()}
+def disagreement(root: Node, listening: str) -> str:
+    """How the root's reflector in the topology and ``listening``, the setting listen.reflector, contradict each other,
+    and what to do; empty when they agree."""
+    if root.reflector and not listening:
+        return (
+            f"node {root.id}: reflector: agents send STAMP packets to {root.reflector}, and nobody answers there, for "
+            "listen.reflector is empty: every stamp/centre will be CRIT: "
+            f'set listen.reflector = "0.0.0.0:{root.reflector.rpartition(":")[2]}", or leave the node\'s reflector out'
+        )
+    if listening and not root.reflector:
+        return (
+            f"node {root.id}: no reflector is named, so no agent keeps up a STAMP session, though listen.reflector is "
+            f'{listening}: give the node a reflector: "host:port", as agents reach it, or leave the setting empty '
+            "unless checks use it"
+        )
+    return ""

@@ -15,9 +15,9 @@ from alerts.desk import Rules
 from alerts.pipeline import Notifier
 from checks.contract import Clock
 from checks.model import Plan, parse_job_id
+from checks.stamp.kept import KEEP_EVERY as KEEP_BEATS_EVERY
 from checks.topology import Topology
 from collector.answers import Answers
-from collector.beats import KEEP_EVERY as KEEP_BEATS_EVERY
 from collector.beats import Beats
 from collector.configs.history import History
 from collector.configs.office import APPROVAL, RECORD, Configs

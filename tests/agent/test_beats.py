@@ -12,9 +12,8 @@ import msgspec
 import pytest
 
 from agent.beats import Beats
-from agent.reflecting import Reflecting
 from checks.contract import SystemClock
-from checks.model import Beat, Job, Measurement, Reflect, State
+from checks.model import Beat, Job, Measurement, State
 from checks.stamp.reflector import Counters, Reflector, open_reflector
 from tests.agent.waiting import eventually
 from tests.peers import free_port
@@ -160,39 +159,3 @@ async def test_a_closed_session_sends_no_more() -> None:
         await asyncio.sleep(5 * SPACING)
 
     assert reflector.counters == Counters(reflected=before)
-
-
-# The agent's own reflector
-
-
-async def test_an_agent_reflects_what_the_plan_names_and_by_new_keys_from_the_next_plan_on() -> None:
-    port = free_port(socket.SOCK_DGRAM)
-    own = Reflecting()
-    own.adopt(Reflect(f"127.0.0.1:{port}", {7: "old"}))
-    try:
-        async with keeping_up(beat(port)) as (_, spool):
-            await eventually(lambda: (State.CRIT, True) in spool.said)
-            own.adopt(Reflect(f"127.0.0.1:{port}", {7: KEY}))
-            await eventually(lambda: spool.said[-1][0] is State.OK)
-            own.adopt(None)
-            await eventually(lambda: spool.said[-1][0] is State.CRIT)
-    finally:
-        own.close()
-
-
-async def test_an_address_that_is_not_there_yet_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("agent.reflecting.AGAIN_AFTER", 0.01)
-    own = Reflecting()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.1", 0))
-        port = other.getsockname()[1]
-        own.adopt(Reflect(f"127.0.0.1:{port}", {7: KEY}))
-        await eventually(lambda: "STAMP packets are not reflected at" in caplog.text)
-    try:
-        async with keeping_up(beat(port)) as (_, spool):
-            await eventually(lambda: spool.said and spool.said[-1][0] is State.OK)
-    finally:
-        own.close()
-    assert caplog.text.count("are not reflected at") == 1

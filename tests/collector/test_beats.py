@@ -15,11 +15,13 @@ from checks.registry import CHECKS
 from checks.stamp.packet import Sent, read_reflected, write_sent
 from checks.stamp.timestamp import ntp
 from checks.topology import loads
+from collector.beats import Beats
 from collector.centre import Centre
 from collector.coverage import Reach
 from collector.settings import Listen, Settings
+from collector.state import StateFile
 from tests.collector.centres import Agent, TurnedClock, opened, pass_time, running
-from tests.collector.provinces import DAY, SECRETS, TEXT
+from tests.collector.provinces import DAY, SECRETS, TEXT, topology
 from tests.peers import free_port
 
 PROVINCE = loads(
@@ -157,17 +159,39 @@ async def test_what_was_recorded_before_a_restart_is_no_life_after_it(tmp_path: 
         assert centre.evidence.proven_at("d1") == clock.now()
 
 
-async def test_an_agent_whose_clock_was_set_back_is_believed_after_its_next_report(tmp_path: Path) -> None:
+@pytest.mark.parametrize("restarted", [False, True], ids=["while it runs", "while it was off"])
+async def test_an_agent_whose_clock_was_set_back_is_believed_after_its_next_report(
+    tmp_path: Path, restarted: bool
+) -> None:
     clock = TurnedClock()
-    async with at_work(tmp_path, clock, "d1") as (centre, (d1,)):
-        d1.ahead = 3600
-        await seconds(centre, clock, 1, d1)
-        d1.ahead = 0
-        await seconds(centre, clock, 1, d1)
+    async with at_work(tmp_path, clock, "d1", "d1") as (centre, (ahead, anew)):
+        ahead.ahead = 3600
+        await seconds(centre, clock, 1, ahead)
+        ahead.ahead = 0
+        right = anew if restarted else ahead
+        await seconds(centre, clock, 1, right)
         assert centre.evidence.beaten_at["d1"] == clock.now() - 1000
         await Agent(centre, clock, "d1").report()
-        await seconds(centre, clock, 1, d1)
+        await seconds(centre, clock, 1, right)
         assert centre.evidence.beaten_at["d1"] == clock.now()
+
+
+async def test_a_topology_and_settings_that_contradict_each_other_are_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    named, unnamed = PROVINCE.on(DAY), topology().on(DAY)
+    state = StateFile(tmp_path / "state.db")
+    for listening, register in (("", named), ("127.0.0.1:0", unnamed), ("", unnamed), ("127.0.0.1:0", named)):
+        beats = Beats(state, "a key", lambda _: None)
+        beats.admit(register, set())
+        with beats.reflecting(listening):
+            beats.admit(register, set())
+    state.close()
+
+    first, second = (record.getMessage() for record in caplog.records if record.levelname == "WARNING")
+    assert first.startswith("node bk: reflector: agents send STAMP packets to 127.0.0.1:8862, and nobody answers there")
+    assert 'set listen.reflector = "0.0.0.0:8862", or leave the node\'s reflector out' in first
+    assert second.startswith("node bk: no reflector is named, so no agent keeps up a STAMP session")
 
 
 async def test_a_dead_line_is_an_incident_within_four_seconds_and_names_who_is_behind_it(tmp_path: Path) -> None:
