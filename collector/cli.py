@@ -12,12 +12,14 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.markup import escape
 from rich.tree import Tree
 
 from checks.located import near
 from checks.plan import PlanError
 from checks.registry import CHECKS
 from checks.topology import Register, Topology, TopologyError, load
+from collector.beats import disagreement
 from collector.configs.cli import app as config_app
 from collector.console import err, fail, out
 from collector.demo.run import DemoOptions
@@ -92,9 +94,13 @@ def demo(  # noqa: PLR0917 - typer reads the options from the parameters
 
 
 @topology_app.command()
-def check(file: File = Path(), as_json: AsJson = False) -> None:
-    """Check a topology: every mistake with its line, or what the file holds. Exit code 1 when it cannot be used."""
-    path = shipped_topology() if file == Path() else file
+def check(file: File = Path(), config: Config = None, as_json: AsJson = False) -> None:
+    """Check a topology: every mistake with its line, or what the file holds. Exit code 1 when it cannot be used. With
+    --config, its topology unless another is named, and whether both agree."""
+    settings = _settings(config) if config is not None else None
+    path = file
+    if file == Path():
+        path = Path(settings.topology) if settings is not None else shipped_topology()
     try:
         topology = load(path, CHECKS)
         registers = [topology.on(day) for day in _days(topology)]
@@ -106,15 +112,20 @@ def check(file: File = Path(), as_json: AsJson = False) -> None:
         fail(str(error))
     except ValueError as error:
         fail(f"{path}: {error}")
+    listening = settings.listen.reflector if settings is not None else None
+    warnings = [] if listening is None else [disagreement(register.root, listening) for register in registers]
+    warnings = [warning for warning in dict.fromkeys(warnings) if warning]
     if as_json:
         found = [_counts(register) for register in registers]
-        sys.stdout.write(msgspec.json.encode({"ok": True, "registers": found}).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode({"ok": True, "registers": found, "warnings": warnings}).decode() + "\n")
         return
     out.print(f"[green]{path}: good[/green]")
     for register in registers:
         counts = _counts(register)
         tiers = ", ".join(f"{count} {tier}" for tier, count in counts["nodes_by_tier"].items())
         out.print(f"  {register.day}: {counts['nodes']} nodes ({tiers}), {counts['offices']} offices")
+    for warning in warnings:
+        out.print(f"[yellow]warning:[/yellow] {escape(warning)}")
 
 
 @topology_app.command()
