@@ -40,6 +40,7 @@ RAW = ("--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw", "--ambient-ca
 """What the agent's unit gives it."""
 
 TARGETS = {
+    "config": "127.0.0.1",
     "dhcp": "lan0",
     "dns": "127.0.0.1",
     "host": "",
@@ -58,6 +59,7 @@ TARGETS = {
     "wan": "127.0.0.1",
 }
 PARAMS = {
+    "config": ["platform=frr", "username=nobody", "password=wrong"],
     "dhcp": ["window=0.2", "ipv6=false"],
     "dns": ["name=portal.bk.example"],
     "stamp": ["count=3"],
@@ -65,6 +67,7 @@ PARAMS = {
     "vpn": ["kind=wireguard", "through=127.0.0.1"],
     "wan": ["spacing=0.01"],
 }
+SSHD = 'mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -e -f /dev/null -h "$0" -o PidFile=none'
 NO_ICMP = (
     "this agent may not send ICMP: give its service CAP_NET_RAW (AmbientCapabilities=CAP_NET_RAW), "
     "or put its group into the sysctl net.ipv4.ping_group_range (now 1 0)"
@@ -103,7 +106,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    need("ip", "setpriv", "snmpd", "nginx", root=True)
+    need("ip", "setpriv", "snmpd", "nginx", "sshd", root=True)
     folder = tmp_path_factory.mktemp("place")
     authority = issue("BK Root CA", authority=True)
     (folder / "ca.pem").write_bytes(authority.pem)
@@ -118,6 +121,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         device = stack.enter_context(device_in_namespace(folder))
         here = Namespace(device.namespace)
         stack.enter_context(nginx(folder, servers, inside=here))
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "host_key")], check=True)
+        ssh = here.argv("sh", "-c", SSHD, str(folder / "host_key"))
+        told = folder / "sshd.log"
+        stack.enter_context(running(ssh, ready=lambda: "listening on 0.0.0.0" in told.read_text(), log=told))
         reflector = here.argv(sys.executable, "-c", REFLECTOR)
         stack.enter_context(running(reflector, ready=lambda: "ready" in log.read_text(), log=log))
         (folder / "bk.example").write_text("@ 9 SOA ns a 1 9 9 9 9\n@ 9 NS ns\nportal 9 A 10.58.1.10\n")
