@@ -12,8 +12,9 @@ help: ## this list
 demo: $(VENV)/.collector ## a province at work on this machine: collector, agent, page
 	@exec $(BIN)/thongsuot-collector demo $(DEMO)
 
+# Most of a test's time is spent waiting for real servers: two files at a time. PYTEST_ARGS="-n 0" takes one after another.
 test: $(VENV)/.dev peers ## every test; PYTEST_ARGS="…" is passed on
-	$(PYTEST) $(PYTEST_ARGS)
+	$(PYTEST) -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## formatter, linters, types, layers
 	$(BIN)/ruff format --check .
