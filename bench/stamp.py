@@ -2,8 +2,8 @@
 Of an agent's session, beside one that sleeps, sends and receives, and does nothing else.
 
 Packets of 10,000 sessions come from one socket, one at a time (each wakes the server, as they do when many agents send
-one a second each) or 64 at once. The echo in Python waits, receives and sends as the reflector does, and does nothing
-else: the difference is what STAMP costs.
+one a second each), 64 at once, or ten each millisecond, which is one a second of each. The echo in Python waits,
+receives and sends as the reflector does, and does nothing else: the difference is what STAMP costs.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from tests.peers import free_port, running, wait_until, which
 SESSIONS = 10_000
 PACKETS = 20_000
 """In one round of one contestant: every session sends two."""
+
+PACED = SESSIONS // 1000
+"""As many at once as come in a millisecond, and then none until the next one."""
 
 KEY = b"a key of the bench"
 REFLECTOR = """
@@ -155,7 +158,10 @@ def packets(key: bytes, first: int) -> list[bytes]:
 def microseconds(process: subprocess.Popen[bytes], client: socket.socket, load: list[bytes], at_once: int) -> float:
     """CPU of the server for one packet. Raises TimeoutError when an answer is missing."""
     with cpu_of_pid(process.pid) as watch:
+        started = time.monotonic()
         for begin in range(0, len(load), at_once):
+            if at_once == PACED:
+                time.sleep(max(started + begin / SESSIONS - time.monotonic(), 0))
             some = load[begin : begin + at_once]
             for packet in some:
                 client.send(packet)
@@ -171,11 +177,11 @@ def measure(folder: Path, rounds: int) -> list[Result]:
         wait_until(lambda: all(process.poll() is None for _, process, _ in servers), "the servers")
         taken: dict[tuple[str, int], list[float]] = {}
         for number in range(rounds + 1):
-            for turn, at_once in enumerate((1, 64)):
+            for turn, at_once in enumerate((1, 64, PACED)):
                 for one, process, client in servers:
                     if at_once > 1 and not one.bursts:
                         continue
-                    load = packets(one.key, 4 * number + 2 * turn)
+                    load = packets(one.key, 6 * number + 2 * turn)
                     cost = microseconds(process, client, load, at_once)
                     if number:  # the first round is to warm up
                         taken.setdefault((one.name, at_once), []).append(cost)
@@ -219,7 +225,8 @@ def per_session(costs: list[float]) -> str:
 
 
 def label(name: str, at_once: int) -> str:
-    return f"{name}, {'one at a time' if at_once == 1 else f'{at_once} at once'}"
+    how = {1: "one at a time", PACED: "10,000 a second"}
+    return f"{name}, {how.get(at_once, f'{at_once} at once')}"
 
 
 def per_core(costs: list[float]) -> str:
