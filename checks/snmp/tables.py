@@ -66,7 +66,9 @@ def text(value: Value) -> str:
     if value is None:
         return ""
     words = _decoded(value) if isinstance(value, bytes) else str(value)
-    return " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    if not words.isprintable():
+        words = "".join(c if c.isprintable() else " " for c in words)
+    return " ".join(words.split())
 
 
 def _decoded(octets: bytes) -> str:
