@@ -9,18 +9,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import socket
 import subprocess
 import sys
 import tempfile
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gufo.snmp.sync import SnmpSession
 
+from bench.exporter import PROGRAM, TABLES, Exporter, exporting
 from bench.peers import (
     Result,
     as_json,
@@ -34,15 +32,12 @@ from bench.peers import (
 )
 from checks.contract import Context, SystemClock, Target
 from checks.snmp import CHECK, SnmpParams, mib
+from checks.snmp.access import access_of
 from checks.snmp.gufo_reader import GufoReader
-from checks.snmp.reader import Access
 from checks.snmp.tables import index_of
 from tests.checks.snmp.devices import V3, Device, device_in_namespace, snmpd
-from tests.peers import accepts, free_port, running, wait_until, which
+from tests.peers import free_port, wait_until, which
 
-TABLES = {"ifTable": "1.3.6.1.2.1.2.2", "ifXTable": "1.3.6.1.2.1.31.1.1"}
-IF_PHYS_ADDRESS = "1.3.6.1.2.1.2.2.1.6"
-IF_SPECIFIC = "1.3.6.1.2.1.2.2.1.22"
 POLLS = 5
 """In one round of one contestant, so that 10 ms of the kernel's clock do not matter."""
 
@@ -50,41 +45,30 @@ Poll = Callable[[], float]
 """Makes one poll, or several; returns seconds of CPU for one."""
 
 
-def access_of(device: Device, version: str) -> Access:
-    """How our reader talks to the device; the rest is the check's default."""
-    params = params_of(version)
-    return Access(
-        host=device.address,
-        address=device.address,
-        port=device.port,
-        version=params.version,
-        community=params.community,
-        user=params.user,
-        auth=params.auth,
-        auth_key=params.auth_key,
-        priv=params.priv,
-        priv_key=params.priv_key,
-        timeout=2.0,
-        retries=params.retries,
-        max_repetitions=params.max_repetitions,
-        max_varbinds=params.max_varbinds,
-    )
-
-
 def params_of(version: str) -> SnmpParams:
     return SnmpParams(**V3) if version == "v3" else SnmpParams()
 
 
+def context() -> Context:
+    return Context(clock=SystemClock(), timeout=30, memory={})
+
+
+async def reader_of(device: Device, version: str) -> GufoReader:
+    """Our reader, as the check would make it."""
+    ctx = context()
+    return GufoReader(await access_of(device.target, params_of(version), ctx, ctx.timeout), ctx.clock)
+
+
 async def columns_of(device: Device) -> tuple[list[str], int]:
     """The columns that the device has in both tables, and how many instances."""
-    reader = GufoReader(access_of(device, "v2c"), SystemClock())
+    reader = await reader_of(device, "v2c")
     oids = [oid for base in TABLES.values() async for oid, _ in reader.walk(base)]
     return list(dict.fromkeys(oid.rpartition(".")[0] for oid in oids)), len(oids)
 
 
 def our_tables(runner: asyncio.Runner, device: Device, version: str, columns: list[str]) -> Poll:
     """Our reader: names by GETBULK, then every column of every row by GET."""
-    reader = GufoReader(access_of(device, version), SystemClock())
+    reader = runner.run(reader_of(device, version))
 
     async def polls() -> None:
         for _ in range(POLLS):
@@ -102,7 +86,7 @@ def our_tables(runner: asyncio.Runner, device: Device, version: str, columns: li
 
 def our_check(runner: asyncio.Runner, device: Device, version: str) -> Poll:
     """The check, whole."""
-    ctx = Context(clock=SystemClock(), timeout=30, memory={})
+    ctx = context()
 
     async def polls() -> None:
         for _ in range(POLLS):
@@ -135,61 +119,16 @@ def bulkwalk(device: Device, version: str) -> Poll:
     return poll
 
 
-def exporter_config(columns: list[str]) -> str:
-    """snmp_exporter's module ``if_mib`` (the Debian package ships none), in v2c and v3; JSON is YAML."""
-    index = [{"labelname": "ifIndex", "type": "gauge"}]
-    kinds = dict.fromkeys((mib.IF_DESCR, mib.IF_NAME, mib.IF_ALIAS, IF_SPECIFIC), "DisplayString")
-    kinds[IF_PHYS_ADDRESS] = "PhysAddress48"
-    metrics = [
-        {
-            "name": "oid_" + column.replace(".", "_"),
-            "oid": column,
-            "type": kinds.get(column, "gauge"),
-            "help": column,
-            "indexes": index,
-        }
-        for column in columns
-    ]
-    walk = list(TABLES.values())
-    user = {"username": V3["user"], "security_level": "authPriv", "auth_protocol": "SHA256", "priv_protocol": "AES"}
-    return json.dumps(
-        {
-            "v2c": {"walk": walk, "metrics": metrics, "version": 2, "auth": {"community": "public"}},
-            "v3": {
-                "walk": walk,
-                "metrics": metrics,
-                "version": 3,
-                "auth": {**user, "password": V3["auth_key"], "priv_password": V3["priv_key"]},
-            },
-        }
-    )
+def scrapes(one: Exporter, device: Device, version: str) -> Poll:
+    """As Prometheus does."""
 
+    def poll() -> float:
+        with cpu_of_pid(one.pid) as watch:
+            for _ in range(POLLS):
+                one.scrape(device.target, version)
+        return watch.cpu / POLLS
 
-@contextlib.contextmanager
-def exporter(folder: Path, columns: list[str]) -> Iterator[Callable[[Device, str], Poll]]:
-    """prometheus-snmp-exporter on loopback, and a way to scrape a device through it."""
-    config, port = folder / "snmp.yml", free_port()
-    config.write_text(exporter_config(columns))
-    argv = [
-        which("prometheus-snmp-exporter") or "",
-        f"--config.file={config}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with running(argv, ready=lambda: accepts(port), log=folder / "exporter.log") as process:
-
-        def scrape(device: Device, version: str) -> Poll:
-            query = urllib.parse.urlencode({"target": device.target, "module": version})
-
-            def poll() -> float:
-                with cpu_of_pid(process.pid) as watch:
-                    for _ in range(POLLS):
-                        with urllib.request.urlopen(f"http://127.0.0.1:{port}/snmp?{query}", timeout=20) as answer:
-                            answer.read()
-                return watch.cpu / POLLS
-
-            return poll
-
-        yield scrape
+    return poll
 
 
 @contextlib.contextmanager
@@ -223,9 +162,7 @@ def measure(folder: Path, rounds: int) -> tuple[list[Result], dict[str, str]]:
         runner = stack.enter_context(asyncio.Runner())
         columns, instances = runner.run(columns_of(device))
         contestants: dict[str, tuple[str, str, Poll]] = {}
-        scrape = None
-        if which("prometheus-snmp-exporter"):
-            scrape = stack.enter_context(exporter(folder, columns))
+        exporter = stack.enter_context(exporting(folder, columns)) if which(PROGRAM) else None
         for version in ("v2c", "v3"):
             ours = f"thongsuot, both tables, {version}"
             both = f"{instances} variables"
@@ -241,11 +178,11 @@ def measure(folder: Path, rounds: int) -> tuple[list[Result], dict[str, str]]:
                     f"{both}; 2 processes",
                     bulkwalk(device, version),
                 )
-            if scrape is not None:
-                contestants[f"prometheus-snmp-exporter, {version}"] = (
+            if exporter is not None:
+                contestants[f"{PROGRAM}, {version}"] = (
                     ours,
                     f"{both}; text format included",
-                    scrape(device, version),
+                    scrapes(exporter, device, version),
                 )
         taken: dict[str, list[float]] = {name: [] for name in contestants}
         for number in range(rounds + 1):
@@ -253,7 +190,7 @@ def measure(folder: Path, rounds: int) -> tuple[list[Result], dict[str, str]]:
                 milliseconds = 1000 * poll()
                 if number:  # the first round is to warm up
                     taken[name].append(milliseconds)
-    about = machine() | package_versions("gufo-snmp") | debian_versions("snmp", "snmpd", "prometheus-snmp-exporter")
+    about = machine() | package_versions("gufo-snmp") | debian_versions("snmp", "snmpd", PROGRAM)
     return [Result(name, taken[name], against, note) for name, (against, note, _) in contestants.items()], about
 
 
@@ -263,7 +200,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    for program in ("snmpbulkwalk", "prometheus-snmp-exporter"):
+    for program in ("snmpbulkwalk", PROGRAM):
         if which(program) is None:
             sys.stderr.write(f"{program} is not installed: left out\n")
     if which("snmpd") is None:
