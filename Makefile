@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PYTEST ?= $(BIN)/pytest
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lab-down lint lock bench bench-snmp bench-agent bench-ingest peers clean
+.PHONY: help demo test lab lab-down lint lock bench peers clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,7 +28,7 @@ lab: $(VENV)/.dev peers ## as root, a province of real routers to look at and to
 lab-down: ## end that province
 	@$(BIN)/python -m tests.lab down
 
-bench: bench-snmp bench-agent bench-ingest ## all benches, beside their peers
+bench: bench-snmp bench-devices bench-agent bench-ingest bench-stamp bench-down ## all benches, beside their peers; bench-snmp and so on: one
 bench-%: $(VENV)/.dev peers
 	$(BIN)/python -m bench.$*
 
