@@ -24,6 +24,7 @@ from checks.snmp.survey import leading
         ("1.0.3.0.6.0.1.0", "SonicWALL TZ 570 (SonicOS 7.0.1-R1456)", "sonicwall"),
         ("1.3.6.1.4.1.311.1.1.3.1.2", "Hardware: Intel64", "windows"),
         ("1.3.6.1.4.1.674.10895.3028", "PowerConnect 2824", "dell-powerconnect"),
+        ("1.3.6.1.4.1.207.1.14.99", "Allied Telesis router/switch, AW+ v5.5.0", "allied-telesis"),
         ("", "", "generic"),
     ],
 )
