@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from agent.wire import Receipt, Refusal
-from checks.http1 import Response
+from checks.net.http1 import Response
 
 _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 """IMF-fixdate, the one form that a server may send (RFC 9110, 5.6.7)."""

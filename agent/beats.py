@@ -16,10 +16,10 @@ from typing import Final
 
 from agent.pulse import Pulse
 from agent.schedule import FIRST_RUNS_WITHIN, phase
-from checks import local
 from checks.contract import Clock, Context, Network, params_of
 from checks.errors import CheckError, from_os_error
 from checks.model import Beat, Job, Measurement, Outcome, State
+from checks.net import local
 from checks.stamp.check import CHECK, StampParams, judge, open_socket, place_of
 from checks.stamp.datagram import SteadyClock
 from checks.stamp.sender import Run, Sender

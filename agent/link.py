@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from agent.settings import Settings
 from agent.wire import CONTENT_TYPE
 from checks.errors import from_os_error
-from checks.http1 import Connection, HttpError, Response
+from checks.net.http1 import Connection, HttpError, Response
 
 CONNECT_SECONDS = 5.0
 """For one address of the collector; with several, the next is tried after it."""

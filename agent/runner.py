@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from checks import local
 from checks.contract import AnyCheck, Clock, Context, Network, Target, params_of
 from checks.errors import CheckError, ObserverError, TargetError, from_os_error
 from checks.model import Job, Measurement, Metric, Outcome, State
+from checks.net import local
 
 CONCURRENCY = 128
 """Runs at a time: enough that dead targets, each waiting for its deadline, do not hold up the living."""

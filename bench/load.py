@@ -15,8 +15,8 @@ import msgspec
 
 from agent.outbox import Outbox
 from agent.wire import CONTENT_TYPE, Lane, encode
-from checks.http1 import Connection
 from checks.model import Measurement, Metric, Outcome, State, parse_job_id
+from checks.net.http1 import Connection
 from collector.pipeline import DURATION, STATE
 from collector.store.lineproto import Form, form, lines
 from collector.store.model import SeriesKey

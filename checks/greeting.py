@@ -9,14 +9,15 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from checks import stream, tcp
+from checks import tcp
 from checks.contract import AnyCheck, Check, Context, Params, Target, host_port
 from checks.errors import TargetError
 from checks.findings import Finding, conclude, level
 from checks.levels import Levels
 from checks.model import Metric, Outcome
-from checks.reach import Family, by_family
-from checks.stream import Server, Stream
+from checks.net import stream
+from checks.net.reach import Family, by_family
+from checks.net.stream import Server, Stream
 
 
 class GreetingParams(Params, frozen=True):

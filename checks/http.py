@@ -14,11 +14,11 @@ from checks import tcp
 from checks.contract import Check, Context, Params, Secret, Target
 from checks.errors import ObserverError, TargetError
 from checks.findings import Finding, conclude, level
-from checks.http1 import Connection, HttpError, Response, authority
 from checks.levels import Levels
 from checks.model import Metric, Outcome, State
-from checks.reach import Family, by_family
-from checks.stream import explained, tls_context
+from checks.net.http1 import Connection, HttpError, Response, authority
+from checks.net.reach import Family, by_family
+from checks.net.stream import explained, tls_context
 
 _URL_SIGNS = "/?%:@!$&'()*+,;=~"  # RFC 3986, besides what never needs escaping
 _REDIRECTS = (301, 302, 303, 307, 308)

@@ -14,10 +14,10 @@ import msgspec
 from checks.contract import Address, Check, Context, Params, Target
 from checks.errors import ObserverError
 from checks.findings import Finding, conclude, level
-from checks.icmp import Probe, Refusal, Reply, pinger
-from checks.icmp_format import MIN_DATA_BYTES
 from checks.levels import Levels
 from checks.model import Metric, Outcome, State
+from checks.net.icmp import Probe, Refusal, Reply, pinger
+from checks.net.icmp_format import MIN_DATA_BYTES
 
 _SHARE = 0.9
 """The part of a run's time that sending and waiting may take."""

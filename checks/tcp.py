@@ -8,12 +8,12 @@ import functools
 import re
 import socket
 
-from checks import reach
 from checks.contract import Address, Check, Context, Params, Target, host_port
 from checks.errors import TargetError
 from checks.findings import Finding, conclude, level
 from checks.levels import Levels
 from checks.model import Metric, Outcome
+from checks.net import reach
 
 _MAX_BANNER = 1 << 16
 
@@ -58,7 +58,7 @@ class Connected:
 
 
 async def connect(ctx: Context, host: str, port: int) -> Connected:
-    """Connects to the first of a host's addresses that accepts. Raises CheckError as :func:`checks.reach.first`."""
+    """Connects to the first of a host's addresses that accepts. Raises CheckError as :func:`checks.net.reach.first`."""
 
     async def attempt(address: Address, _: float) -> tuple[socket.socket, float]:
         begin = ctx.clock.monotonic()

@@ -10,7 +10,7 @@ from checks.dns.judge import judge
 from checks.dns.message import Query
 from checks.dns.params import DnsParams
 from checks.model import Outcome
-from checks.reach import by_family
+from checks.net.reach import by_family
 
 _REFUSES_EDNS = ("FORMERR", "NOTIMP")  # RFC 6891, section 7
 

@@ -7,10 +7,11 @@ import dataclasses
 import secrets
 from collections.abc import Callable
 
-from checks import reach, tcp, udp
+from checks import tcp
 from checks.contract import Address, Context
 from checks.dns.message import Query, Response, answers, parse
 from checks.errors import TargetError
+from checks.net import reach, udp
 
 MakeQuery = Callable[[int], Query]
 """A query with this message id."""

@@ -8,7 +8,7 @@ from checks.contract import Params
 from checks.dns.name import to_wire
 from checks.dns.record import Type, normal
 from checks.levels import Levels
-from checks.reach import Family
+from checks.net.reach import Family
 
 
 class DnsParams(Params, frozen=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Final, Literal
 
-from checks import stream
 from checks.contract import Check, Context, Params, Secret, Target, host_port
 from checks.errors import CheckError, ObserverError, TargetError
 from checks.findings import Finding, conclude, level
@@ -13,8 +12,9 @@ from checks.ldap import message
 from checks.ldap.message import Message
 from checks.levels import Levels
 from checks.model import Metric, Outcome
-from checks.reach import Family, by_family
-from checks.stream import Server, Stream
+from checks.net import stream
+from checks.net.reach import Family, by_family
+from checks.net.stream import Server, Stream
 
 _PORT, _TLS_PORT = 389, 636
 _NOT_LET_IN: Final = (7, 8, 13, 34, 48, 49, 50, 53)

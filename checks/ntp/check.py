@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from checks import reach, udp
 from checks.contract import Address, Check, Context, Params, Target, host_port
 from checks.errors import ObserverError, TargetError
 from checks.findings import Finding, conclude, level
 from checks.levels import Levels
 from checks.model import Metric, Outcome, State
+from checks.net import reach, udp
 from checks.ntp.packet import PORT, UNSYNCHRONIZED, Reply, Sample, parse, request, root_distance, sample
 
 _POLLS: Final = 8

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from checks import trust
 from checks.contract import Check, Context, Target, host_port
 from checks.errors import ObserverError, TargetError
 from checks.model import Outcome
+from checks.net import trust
 from checks.tls import files, handshake
 from checks.tls.child import examine
 from checks.tls.examined import Asked

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from cryptography import x509
 
-from checks.certificates import Certificate
+from checks.net.certificates import Certificate
 from checks.tls import crl, ocsp
 from checks.tls.examined import Asked, Examined, Failed, Staple
 from checks.tls.names import matches

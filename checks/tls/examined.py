@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from checks.certificates import Certificate
+from checks.net.certificates import Certificate
 
 
 class Asked(msgspec.Struct, frozen=True):

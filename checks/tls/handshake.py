@@ -10,10 +10,11 @@ import ssl
 import sys
 from typing import Any
 
-from checks import tcp, trust
+from checks import tcp
 from checks.contract import Context
 from checks.errors import CheckError, TargetError
 from checks.model import Metric
+from checks.net import trust
 from checks.tls import staple
 from checks.tls.params import TlsParams
 from checks.tls.starttls import begin

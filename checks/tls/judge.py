@@ -7,9 +7,9 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from checks.certificates import Certificate
 from checks.findings import Finding, conclude, level
 from checks.model import Metric, Outcome, State
+from checks.net.certificates import Certificate
 from checks.tls.examined import Examined, Staple
 from checks.tls.handshake import NO_ANCHOR, WEAK, Handshake
 from checks.tls.names import matches

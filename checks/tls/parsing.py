@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, pkcs7, pkcs12
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from checks.certificates import Certificate
+from checks.net.certificates import Certificate
 
 ExtensionT = TypeVar("ExtensionT", bound=x509.ExtensionType)
 

@@ -7,10 +7,10 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from checks import local
 from checks.contract import Check, Context, Target, host_port
 from checks.errors import CheckError, ObserverError
 from checks.model import Outcome
+from checks.net import local
 from checks.vpn import cisco, fortigate, openvpn, strongswan, wireguard
 from checks.vpn.judge import Seen, judge
 from checks.vpn.params import ROUTERS, VpnParams

@@ -6,10 +6,10 @@ import dataclasses
 import ipaddress
 from typing import Final
 
-from checks import local
 from checks.contract import Address, Check, Context, Target, host_port
 from checks.errors import CheckError, ObserverError
 from checks.model import Outcome
+from checks.net import local
 from checks.ping import PingParams
 from checks.snmp.check import ReaderFactory
 from checks.snmp.gufo_reader import GufoReader

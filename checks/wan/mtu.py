@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from checks.contract import Address
-from checks.icmp import Pinger, Probe, Refusal, Reply, pinger
+from checks.net.icmp import Pinger, Probe, Refusal, Reply, pinger
 
 _HEADERS: Final = {4: 20 + 8, 6: 40 + 8}
 """Bytes of IP and ICMP before an echo's data."""

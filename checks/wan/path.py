@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Literal
 
 from checks.contract import Address
-from checks.icmp import Probe, Refusal, Reply, pinger
-from checks.icmp_format import MIN_DATA_BYTES
+from checks.net.icmp import Probe, Refusal, Reply, pinger
+from checks.net.icmp_format import MIN_DATA_BYTES
 
 SILENT: Final = "*"
 _SPACING: Final = 0.005

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from checks.contract import Address, Context
 from checks.errors import from_os_error
-from checks.icmp import Refusal
+from checks.net.icmp import Refusal
 from checks.ping import PingParams, Tally
 from checks.ping import fetch as ping
 from checks.stamp.sender import Run, Sending, connected, send

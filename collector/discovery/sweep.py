@@ -11,7 +11,7 @@ from typing import Final
 
 from checks.contract import Address
 from checks.errors import from_os_error
-from checks.icmp import Pinger, Reply, pinger
+from checks.net.icmp import Pinger, Reply, pinger
 from collector.discovery.pace import Pace
 from collector.discovery.scope import Scope
 

@@ -5,7 +5,7 @@ import pytest
 
 from agent.answers import Verdict, answer_of, retry_after
 from agent.wire import Receipt, Refusal
-from checks.http1 import Response, Timings
+from checks.net.http1 import Response, Timings
 
 NOW = 1_700_000_000_000  # Tue, 14 Nov 2023 22:13:20 GMT
 

@@ -13,6 +13,7 @@ import pytest
 from agent.reflecting import Reflecting
 from checks.model import Reflect, State
 from checks.stamp.datagram import SteadyClock
+from checks.stamp.kept import read
 from checks.stamp.packet import Sent, write_sent
 from tests.agent.test_beats import KEY, beat, keeping_up
 from tests.agent.waiting import eventually
@@ -86,7 +87,7 @@ async def test_what_was_recorded_before_a_restart_is_not_answered_after_it(
     recorded = [write_sent(Sent(n, (100 + n) << 32, 1, 7), KEY.encode()) for n in range(5)]
     async with reflecting(kept, port) as own:
         assert not await replayed(own, port, recorded[0])
-        await eventually(kept.exists)
+        await eventually(lambda: kept.exists() and 7 in read(kept.read_bytes()))
         as_killed = kept.read_bytes()
         assert not await replayed(own, port, recorded[1])
     if killed:

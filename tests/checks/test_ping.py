@@ -16,8 +16,8 @@ import pytest
 from checks import ping
 from checks.contract import Context, SystemClock, Target, params_of
 from checks.errors import ObserverError
-from checks.icmp import Refusal, Reply
 from checks.model import Outcome, State
+from checks.net.icmp import Refusal, Reply
 from checks.ping import PingParams, Tally
 from tests.peers import need, which
 

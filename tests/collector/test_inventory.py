@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from checks.certificates import Certificate
 from checks.model import Outcome
+from checks.net.certificates import Certificate
 from checks.registry import CHECKS
 from checks.tls.examined import Examined
 from checks.tls.handshake import Handshake

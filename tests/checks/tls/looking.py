@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from checks.certificates import Certificate
 from checks.contract import Context, SystemClock, Target, params_of
 from checks.model import Outcome
+from checks.net.certificates import Certificate
 from checks.tls.check import CHECK
 from checks.tls.parsing import parsed
 from tests.pki import Issued

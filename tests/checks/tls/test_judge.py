@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from checks.certificates import Certificate
 from checks.model import Outcome, State
+from checks.net.certificates import Certificate
 from checks.tls.examined import Examined
 from checks.tls.handshake import WEAK, Handshake
 from checks.tls.judge import Shown, Subject, judge

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from checks.icmp import Reply
+from checks.net.icmp import Reply
 from checks.wan.history import history
 from checks.wan.params import MtuParams
 from checks.wan.path import Path

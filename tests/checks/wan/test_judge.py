@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from checks.icmp import Refusal, Reply
 from checks.levels import Levels
 from checks.model import Outcome, State
+from checks.net.icmp import Refusal, Reply
 from checks.ping import Tally
 from checks.snmp.tables import Interface
 from checks.stamp.session import Loss

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.icmp import Refusal, Reply
+from checks.net.icmp import Refusal, Reply
 from checks.wan.mtu import Search, begin
 
 HERE = Reply(0.01, "10.9.9.9")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.icmp import Refusal, Reply
+from checks.net.icmp import Refusal, Reply
 from checks.wan.path import Path, assemble, line, settle
 
 ENDS = st.one_of(

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from checks import error_queue
-from checks import icmp_format as wire
 from checks.contract import Address
 from checks.errors import ObserverError
+from checks.net import error_queue
+from checks.net import icmp_format as wire
 
 _SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; Python's socket module does not name it
 _SOL_RAW, _ICMP_FILTER, _ICMP6_FILTER = 255, 1, 1  # linux/icmp.h, linux/icmpv6.h

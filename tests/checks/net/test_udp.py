@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from checks import udp
+from checks.net import udp
 from tests.checks.answering import answering
 from tests.peers import free_port
 

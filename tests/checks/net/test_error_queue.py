@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.error_queue import OPTIONS, Queued, parse
+from checks.net.error_queue import OPTIONS, Queued, parse
 
 # What Linux 6.18 put beside the request that each error quotes, little-endian.
 EXPIRED = (0, 11, "71000000020b00000000000000000000020000000a0900010000000000000000")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from checks import icmp, icmp_socket
-from checks import icmp_format as wire
 from checks.errors import ObserverError
+from checks.net import icmp, icmp_socket
+from checks.net import icmp_format as wire
 from tests.peers import need
 
 COOKIE = b"12345678"

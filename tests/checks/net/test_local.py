@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from checks.errors import ObserverError
-from checks.local import fault_towards, judge, leaving
+from checks.net.local import fault_towards, judge, leaving
 
 LOOPBACK = ipaddress.ip_address("127.0.0.1")
 

@@ -9,10 +9,11 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
-from checks import reach, tcp, trust
+from checks import tcp
 from checks.contract import Context
 from checks.errors import TargetError
 from checks.model import Metric
+from checks.net import reach, trust
 from checks.tls import starttls
 
 LIMIT: Final = 1 << 16

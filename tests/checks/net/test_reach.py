@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from checks import reach, tcp
+from checks import tcp
 from checks.contract import Context, SystemClock, Target, params_of
 from checks.errors import ObserverError, TargetError, from_os_error
 from checks.model import Metric, Outcome, State
+from checks.net import reach
 from tests.checks.directory import directory
 
 BOTH = ("127.0.0.1", "::1")

@@ -19,10 +19,10 @@ import weakref
 from collections.abc import AsyncIterator
 from typing import Final
 
-from checks import error_queue
-from checks import icmp_format as wire
 from checks.contract import Address
-from checks.icmp_socket import Control, control_messages, kernel_time, open_socket
+from checks.net import error_queue
+from checks.net import icmp_format as wire
+from checks.net.icmp_socket import Control, control_messages, kernel_time, open_socket
 
 _MAX_PACKET: Final = 65_535
 
@@ -38,7 +38,7 @@ class Reply:
 @dataclasses.dataclass(frozen=True)
 class Refusal:
     """An ICMP error instead of an answer: what it says in words, and the address that says so. ``expired``: the time to
-    live was used up there. ``mtu`` is of :class:`checks.icmp_format.Error`."""
+    live was used up there. ``mtu`` is of :class:`checks.net.icmp_format.Error`."""
 
     words: str
     source: str
