@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,27 +49,26 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def dovecot(
-    folder: Path, issued: Issued, *, listen: str = "127.0.0.1", inside: Namespace | None = None
-) -> Iterator[Dovecot]:
+def dovecot(issued: Issued, *, listen: str = "127.0.0.1", inside: Namespace | None = None) -> Iterator[Dovecot]:
     """dovecot with this certificate at these addresses, until the end of the ``with``. Skips the test without dovecot
     and root."""
     need("dovecot", root=True)
-    for each in (folder, folder.parent, folder.parent.parent):
-        each.chmod(0o755)  # it works as several users
-    certificate, key = issued.write(folder, "dovecot")
-    services = {"imap": "imap", "pop3": "pop3", "smtp": "submission"}
-    ports = Dovecot({name: free_port() for name in services}, {name: free_port() for name in services})
-    configuration, log = folder / "dovecot.conf", folder / "dovecot.log"
-    configuration.write_text(
-        _CONFIGURATION.format(folder=folder, certificate=certificate, key=key, listen=listen)
-        + "".join(
-            _SERVICE.format(service=service, clear=ports.clear[name], tls=ports.tls[name])
-            for name, service in services.items()
+    with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # it works as several users
+        certificate, key = issued.write(folder, "dovecot")
+        services = {"imap": "imap", "pop3": "pop3", "smtp": "submission"}
+        ports = Dovecot({name: free_port() for name in services}, {name: free_port() for name in services})
+        configuration, log = folder / "dovecot.conf", folder / "dovecot.log"
+        configuration.write_text(
+            _CONFIGURATION.format(folder=folder, certificate=certificate, key=key, listen=listen)
+            + "".join(
+                _SERVICE.format(service=service, clear=ports.clear[name], tls=ports.tls[name])
+                for name, service in services.items()
+            )
         )
-    )
-    every = [*ports.clear.values(), *ports.tls.values()]
-    argv = [which("dovecot") or "dovecot", "-F", "-c", str(configuration)]
-    argv = inside.argv(*argv) if inside else argv
-    with running(argv, ready=lambda: all(listens(port, inside) for port in every), log=log):
-        yield ports
+        every = [*ports.clear.values(), *ports.tls.values()]
+        argv = [which("dovecot") or "dovecot", "-F", "-c", str(configuration)]
+        argv = inside.argv(*argv) if inside else argv
+        with running(argv, ready=lambda: all(listens(port, inside) for port in every), log=log):
+            yield ports

@@ -131,7 +131,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         stack.enter_context(unbound(folder, 53, own=["bk.example"], inside=here))
         stack.enter_context(chronyd(folder, 123, "local", inside=here))
         stack.enter_context(slapd(folder, ["ldap://127.0.0.1:389"], issued, inside=here))
-        mail = stack.enter_context(dovecot(folder, issued, inside=here))
+        mail = stack.enter_context(dovecot(issued, inside=here))
         ports = {name: str(port) for name, port in mail.clear.items()}
         yield Place(here, {"address": device.address, "folder": str(folder), **ports})
 

@@ -42,7 +42,7 @@ def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mail]:
     folder = tmp_path_factory.mktemp("mail")
     root = issue("BK Root CA", authority=True)
     (folder / "ca.pem").write_bytes(root.pem)
-    with dovecot(folder, issue("localhost", "localhost", by=root), listen="127.0.0.1, ::1") as running:
+    with dovecot(issue("localhost", "localhost", by=root), listen="127.0.0.1, ::1") as running:
         yield Mail(running, str(folder / "ca.pem"))
 
 

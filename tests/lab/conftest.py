@@ -32,8 +32,14 @@ def small(shared_province: Province) -> Iterator[Province]:
 
 
 @pytest.fixture
-def office(small: Province, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new folder with a short name: the path of a socket has at most 107 bytes."""
+    return tmp_path_factory.mktemp("t")
+
+
+@pytest.fixture
+def office(small: Province, request: pytest.FixtureRequest, short: Path) -> Iterator[Office]:
     """The office of c2, which has one line, or of the node that is asked for. Its agent has seen that all is well."""
-    with office_of(small, getattr(request, "param", "c2"), tmp_path, strongswan) as made:
+    with office_of(small, getattr(request, "param", "c2"), short, strongswan) as made:
         assert made.see().wrong == {}
         yield made

@@ -59,8 +59,8 @@ def test_traffic_leaks_round_the_tunnel(office: Office) -> None:
     assert mended.wrong == {}
 
 
-def test_the_pre_shared_key_is_wrong(small: Province, tmp_path: Path) -> None:
-    with office_of(small, "c2", tmp_path, functools.partial(strongswan, wrong_key=True)) as office:
+def test_the_pre_shared_key_is_wrong(small: Province, short: Path) -> None:
+    with office_of(small, "c2", short, functools.partial(strongswan, wrong_key=True)) as office:
         seen = office.see()
         for end, other in office.wire.ends:
             end.where.ip("route", "del", "unreachable", other.lan)

@@ -8,6 +8,7 @@ import dataclasses
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,15 +33,16 @@ class Files:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    folder = tmp_path_factory.mktemp("starttls")
-    for each in (folder, folder.parent, folder.parent.parent):
-        each.chmod(0o755)
-    root = issue("BK Root CA", authority=True)
-    certificate, key = issue("localhost", "127.0.0.1", by=root).write(folder, "server")
-    ca_file = folder / "ca.pem"
-    ca_file.write_bytes(root.pem)
-    return Files(folder, certificate, key, ca_file)
+def files() -> Iterator[Files]:
+    """In a folder that the servers' own users can enter, as they cannot enter pytest's."""
+    with tempfile.TemporaryDirectory(prefix="starttls-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        root = issue("BK Root CA", authority=True)
+        certificate, key = issue("localhost", "127.0.0.1", by=root).write(folder, "server")
+        ca_file = folder / "ca.pem"
+        ca_file.write_bytes(root.pem)
+        yield Files(folder, certificate, key, ca_file)
 
 
 @contextlib.contextmanager
