@@ -46,14 +46,23 @@ class Palette:
 
 
 PALETTES: Final = {
-    "light": Palette("#14211e", "#55645f", "#dfe5e2", "#b3261e", ("#0b6b62", "#a5540a", "#5b4bb0", "#2f6fa8")),
-    "dark": Palette("#e6ecea", "#9aa8a3", "#2b3734", "#ff8a7d", ("#57bfae", "#e3a055", "#a99bf0", "#79b4e6")),
+    "light": Palette(
+        "#14211e", "#55645f", "#dfe5e2", "#b3261e", ("#0b6b62", "#a5540a", "#5b4bb0", "#2f6fa8", "#8a2f6a", "#5f6b1a")
+    ),
+    "dark": Palette(
+        "#e6ecea", "#9aa8a3", "#2b3734", "#ff8a7d", ("#57bfae", "#e3a055", "#a99bf0", "#79b4e6", "#e08cc0", "#bcc76a")
+    ),
 }
+RTT: Final = ("rtt", "wan.rtt.p50", "stamp.rtt.median", "vpn.rtt")
+"""What tells the round trip of a line: the checks ping, wan, stamp, vpn."""
+LOSS: Final = ("loss", "wan.loss", "stamp.loss", "vpn.loss")
+INSTEAD: Final = "snmp.response_time"
+"""Of a node that nobody sends packets to."""
 
 
 def metrics_of(kind: Kind) -> tuple[str, ...]:
     """The metrics that a chart may be drawn from."""
-    return ("rtt", "loss", "snmp.response_time") if kind == "quality" else ("ifInBits", "ifOutBits")
+    return (*RTT, *LOSS, INSTEAD) if kind == "quality" else ("ifInBits", "ifOutBits")
 
 
 @dataclass(frozen=True)
@@ -132,8 +141,8 @@ def _span(frame: _Frame) -> dict[str, Any]:
 
 
 def _quality(series: Sequence[SeriesView], frame: _Frame) -> tuple[list[dict[str, Any]], list[str]]:
-    rtt = [s for s in series if s.metric == "rtt" and s.at] or [s for s in series if s.metric == "snmp.response_time"]
-    loss = [s for s in series if s.metric == "loss" and s.at]
+    rtt = [s for s in series if s.metric in RTT and s.at] or [s for s in series if s.metric == INSTEAD]
+    loss = [s for s in series if s.metric in LOSS and s.at]
     times = _rows(rtt, frame, statistics.fmean, _as_ms)
     losses = [row for row in _rows(loss, frame, max, _as_percent) if row["v"]]
     layers: list[dict[str, Any]] = []
@@ -158,7 +167,7 @@ def _quality(series: Sequence[SeriesView], frame: _Frame) -> tuple[list[dict[str
             }
         )
     if any(row["v"] is not None for row in times):
-        title = frame.words.text("Round-trip time, ms" if rtt[0].metric == "rtt" else "SNMP response time, ms")
+        title = frame.words.text("Round-trip time, ms" if rtt[0].metric in RTT else "SNMP response time, ms")
         layers.append(_line(times, {"title": title, "scale": {"zero": True}}, frame))
     return layers, [layer["encoding"]["y"]["title"] for layer in layers]
 
@@ -233,7 +242,7 @@ def _rows(
 ) -> list[Row]:
     rows: list[Row] = []
     for one in series:
-        name = one.instance or one.label
+        name = one.instance or f"{one.check} {one.label}"
         for at, value in _thinned(one, frame.start, frame.end, reduce):
             written = None if value is None else round(convert(one, value), 4)
             rows.append({"t": at + OFFSET, "v": written, "s": name, "k": f"{one.metric} {name}"})

@@ -34,6 +34,20 @@ def test_round_trip_time_is_in_ms_and_loss_beside_it_in_percent() -> None:
     assert all(row["v"] is None or 10 < row["v"] < 100 for row in rows_of(spec))
 
 
+def test_whatever_sends_packets_over_a_line_has_a_curve_by_its_name() -> None:
+    measured = [
+        ("ping", "from-parent", "rtt"),
+        ("wan", "primary", "wan.rtt.p50"),
+        ("stamp", "centre", "stamp.rtt.median"),
+    ]
+    series = [SeriesView(check, label, metric, "", "s", [START], [0.02]) for check, label, metric in measured]
+    assert {row["s"] for row in rows_of(drawn("quality", series))} == {
+        "ping from-parent",
+        "wan primary",
+        "stamp centre",
+    }
+
+
 def test_without_ping_the_answer_time_of_snmp_is_drawn() -> None:
     snmp = SeriesView("snmp", "router", "snmp.response_time", "", "s", [START, START + 30_000], [0.01, 0.02])
     spec = drawn("quality", [snmp])
