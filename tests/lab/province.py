@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +67,7 @@ class Province:
         host.address(LAN, address)
 
     def settle(self, seconds: float = 30.0) -> None:
-        """Waits until every router knows the way to every other."""
+        """Waits until every router knows the way to every other, and none leads over a backup line."""
         for router in self.routers.values():
             # What is beyond the province, its own routers know by the default route alone.
             wanted = {
@@ -76,10 +77,17 @@ class Province:
             }
             knows = functools.partial(_knows, router, wanted)
             wait_until(knows, f"{router.name} to know the way to {', '.join(sorted(wanted))}", seconds)
+            for primary, backup in itertools.pairwise(router.node.lines):
+                leads = functools.partial(_leads, router, self.nodes[backup.to].loopback, primary.device)
+                wait_until(leads, f"{router.name} to use its primary line", seconds)
 
 
 def _knows(router: Router, wanted: set[str]) -> bool:
     return wanted <= {str(route["dst"]) for route in json.loads(router("ip", "-j", "route", "show"))}
+
+
+def _leads(router: Router, address: str, device: str) -> bool:
+    return router.way_to(address) == device
 
 
 @contextlib.contextmanager
