@@ -67,8 +67,8 @@ class Contest:
         return [one for one in found if one.node == COMMUNE]
 
     def centre(self, since: float) -> float | None:
-        """When one was opened that says that the commune is not there."""
-        silences = (one.opened_at / 1000 for one in self.incidents() if one.verdict is not Verdict.FAULT)
+        """When one began to say that the commune is not there: a new one, or one that was open for some other fault."""
+        silences = (one.verdict_at / 1000 for one in self.incidents() if one.verdict is not Verdict.FAULT)
         return next((at for at in silences if at >= since), None)
 
     def session(self) -> status.JobStatus | None:
