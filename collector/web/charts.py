@@ -17,12 +17,15 @@ KINDS: Final[tuple[Kind, ...]] = ("quality", "traffic")
 HOURS: Final = (1, 6, 24)
 BUCKETS: Final = 360
 """Points of a line at most: one is the mean of what falls into its time, for loss the highest."""
+COLUMN: Final = 170
+"""Of a legend, in px."""
 HEIGHT: Final = 228
 """Of a chart, in px."""
 SHOWN: Final = 4
 """Interfaces in the traffic chart, those with the most traffic."""
 OFFSET: Final = int(HO_CHI_MINH.utcoffset(None).total_seconds() * 1000)
 Row = dict[str, Any]
+_MARK: Final = {"type": "point", "filled": True, "size": 34, "opacity": 1}
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,20 @@ PALETTES: Final = {
 RTT: Final = ("rtt", "wan.rtt.p50", "stamp.rtt.median", "vpn.rtt")
 """What tells the round trip of a line: the checks ping, wan, stamp, vpn."""
 LOSS: Final = ("loss", "wan.loss", "stamp.loss", "vpn.loss")
+WAYS: Final = {
+    "wan.loss.forward": "outbound",
+    "stamp.loss.forward": "outbound",
+    "wan.loss.backward": "inbound",
+    "stamp.loss.backward": "inbound",
+}
+"""Loss in one direction, as those tell it who measure with a reflector, and the page's phrase for it."""
 INSTEAD: Final = "snmp.response_time"
 """Of a node that nobody sends packets to."""
 
 
 def metrics_of(kind: Kind) -> tuple[str, ...]:
     """The metrics that a chart may be drawn from."""
-    return (*RTT, *LOSS, INSTEAD) if kind == "quality" else ("ifInBits", "ifOutBits")
+    return (*RTT, *LOSS, *WAYS, INSTEAD) if kind == "quality" else ("ifInBits", "ifOutBits")
 
 
 @dataclass(frozen=True)
@@ -73,13 +83,15 @@ class _Frame:
     end: int
     palette: Palette
     words: Words
+    columns: int
+    """Of a legend, so that all its names fit."""
 
 
 def specification(kind: Kind, series: Sequence[SeriesView], start: int, end: int, look: Look) -> dict[str, Any]:
     """The Vega-Lite specification (version 6) of a chart over start ≤ t < end, Unix ms, with its data inside."""
     draw = _quality if kind == "quality" else _traffic
     palette, words = PALETTES[look.theme], Words(look.language)
-    frame = _Frame(start, end, palette, words)
+    frame = _Frame(start, end, palette, words, max(look.width // COLUMN, 1))
     layers, names = draw(series, frame)
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",  # the format's name; nobody fetches it
@@ -115,7 +127,7 @@ def _config(palette: Palette) -> dict[str, Any]:
             "title": None,
             "symbolType": "stroke",
             "symbolStrokeWidth": 3,
-            "labelLimit": 180,
+            "labelLimit": COLUMN - 25,
         },
         "view": {"stroke": None},
     }
@@ -141,35 +153,71 @@ def _span(frame: _Frame) -> dict[str, Any]:
 
 
 def _quality(series: Sequence[SeriesView], frame: _Frame) -> tuple[list[dict[str, Any]], list[str]]:
-    rtt = [s for s in series if s.metric in RTT and s.at] or [s for s in series if s.metric == INSTEAD]
-    loss = [s for s in series if s.metric in LOSS and s.at]
+    runs = [s for s in series if s.at and not s.instance]  # those with an instance are of a window of several runs
+    rtt = [s for s in runs if s.metric in RTT] or [s for s in runs if s.metric == INSTEAD]
     times = _rows(rtt, frame, statistics.fmean, _as_ms)
-    losses = [row for row in _rows(loss, frame, max, _as_percent) if row["v"]]
-    layers: list[dict[str, Any]] = []
-    if losses:
-        title = frame.words.text("Loss, %")
-        layers.append(
-            {
-                "data": {"values": losses},
-                "mark": {"type": "bar", "color": frame.palette.down, "opacity": 0.55, "width": 3, "tooltip": True},
-                "encoding": {
-                    "x": _time(),
-                    "y": {
-                        "field": "v",
-                        "type": "quantitative",
-                        "stack": None,
-                        "title": title,
-                        "scale": {"domain": [0, 100]},
-                        "axis": {"orient": "right", "grid": False, "values": [0, 50, 100]},
-                    },
-                    "tooltip": _tooltip(title, frame.words),
-                },
-            }
-        )
+    layers = list(_losses(runs, frame))
+    names = [frame.words.text("Loss, %") for _ in layers]
     if any(row["v"] is not None for row in times):
         title = frame.words.text("Round-trip time, ms" if rtt[0].metric in RTT else "SNMP response time, ms")
         layers.append(_line(times, {"title": title, "scale": {"zero": True}}, frame))
-    return layers, [layer["encoding"]["y"]["title"] for layer in layers]
+        names.append(title)
+    return layers, names
+
+
+def _losses(series: Sequence[SeriesView], frame: _Frame) -> Iterator[dict[str, Any]]:
+    """Loss as bars, and on them a mark for each direction that lost, where that is known."""
+    lost = [s for s in series if s.metric in LOSS]
+    bars = [row for row in _rows(lost, frame, max, _as_percent) if row["v"]]
+    if not bars:
+        return
+    title = frame.words.text("Loss, %")
+    encoding = {
+        "x": _time(),
+        "y": {
+            "field": "v",
+            "type": "quantitative",
+            "stack": None,
+            "title": title,
+            "scale": {"domain": [0, 100]},
+            "axis": {"orient": "right", "grid": False, "values": [0, 50, 100]},
+        },
+        "tooltip": _tooltip(title, frame.words),
+    }
+    bar = {"type": "bar", "color": frame.palette.down, "opacity": 0.55, "width": 3, "tooltip": True}
+    layers: list[dict[str, Any]] = [{"data": {"values": bars}, "mark": bar, "encoding": encoding}]
+    marks = [
+        row | {"w": frame.words.text(WAYS[one.metric])}
+        for one in series
+        if one.metric in WAYS
+        for row in _rows([one], frame, max, _as_percent)
+        if row["v"]
+    ]
+    if marks:
+        layers.append({"data": {"values": marks}, "mark": _MARK, "encoding": encoding | _by_way(frame)})
+    yield {"layer": layers, "resolve": {"scale": {"y": "shared"}}}
+
+
+def _by_way(frame: _Frame) -> dict[str, Any]:
+    ways = [frame.words.text(way) for way in dict.fromkeys(WAYS.values())]
+    return {
+        "shape": {
+            "field": "w",
+            "type": "nominal",
+            "scale": {"domain": ways, "range": ["triangle-up", "triangle-down"]},
+            "legend": {
+                "orient": "bottom",
+                "symbolType": None,
+                "symbolStrokeWidth": 0,
+                "symbolFillColor": frame.palette.ink,
+            },
+        },
+        "color": {"value": frame.palette.ink},
+        "tooltip": [
+            *_tooltip(frame.words.text("Loss, %"), frame.words),
+            {"field": "w", "title": frame.words.text("Way")},
+        ],
+    }
 
 
 def _traffic(series: Sequence[SeriesView], frame: _Frame) -> tuple[list[dict[str, Any]], list[str]]:
@@ -205,7 +253,7 @@ def _line(rows: list[Row], y: dict[str, Any], frame: _Frame) -> dict[str, Any]:
                 "field": "s",
                 "type": "nominal",
                 "scale": {"domain": names, "range": list(frame.palette.lines)},
-                "legend": {} if len(names) > 1 else None,
+                "legend": {"columns": frame.columns} if len(names) > 1 else None,
             },
             "detail": {"field": "k"},
             "tooltip": _tooltip(y["title"], frame.words),

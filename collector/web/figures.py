@@ -11,6 +11,8 @@ from collector.web.words import Language, Words
 # Asia/Ho_Chi_Minh has been UTC+7 with no summer time since 1975: no need of a time zone database on the host.
 HO_CHI_MINH: Final = timezone(timedelta(hours=7), "+07")
 AGES: Final = ((86_400, "{} d"), (3_600, "{} h"), (60, "{} min"), (0, "{} s"))
+SIGNS: Final = {"Cel": "°C"}
+"""How units are written whose short form nobody reads."""
 PREFIXES: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -31,11 +33,14 @@ def decimal(number: str, language: Language) -> str:
 
 def age(at: int, now: int, words: Words) -> str:
     """How long ago, in its largest whole unit. ``at`` and ``now`` are Unix ms; a dash for never."""
-    if at <= 0:
-        return "–"
-    seconds = max(0, (now - at) // 1000)
-    size, pattern = next(pair for pair in AGES if seconds >= pair[0])
-    return words.text(pattern).format(seconds // max(size, 1))
+    return "–" if at <= 0 else span((now - at) / 1000, words)
+
+
+def span(seconds: float, words: Words) -> str:
+    """A length of time in its largest whole unit."""
+    whole = max(0, int(seconds))
+    size, pattern = next(pair for pair in AGES if whole >= pair[0])
+    return words.text(pattern).format(whole // max(size, 1))
 
 
 def clock_time(at: int, now: int) -> str:
@@ -69,7 +74,7 @@ def quantity(value: float, unit: str, language: Language) -> str:
         return decimal(f"{value / size:.3g}", language) + f" {prefix}{'B' if unit == 'By' else unit}"
     if unit == "%":
         value = round(value, 2)
-    written = str(int(value)) if value == int(value) else f"{value:.3g}"
+    written = f"{value:.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"
     if unit.startswith("1"):  # a plain number, or so many per something
         return decimal(written, language) + unit.removeprefix("1")
-    return f"{decimal(written, language)} {unit}"
+    return f"{decimal(written, language)} {SIGNS.get(unit, unit)}"

@@ -17,11 +17,16 @@ from starlette.types import Scope
 from collector.reading import Readings
 from collector.view import CoverageView, IncidentView, NodePage
 from collector.web import charts, geography
+from collector.web.bars import pools
 from collector.web.demo import DemoControls, demo_routes
+from collector.web.devices import devices, shown_elsewhere
 from collector.web.drawing import Drawer, DrawingError, bundle_version
+from collector.web.folding import folded
 from collector.web.interfaces import interfaces
+from collector.web.lines import lines
 from collector.web.rendering import Pages, language_of
 from collector.web.security import COMMON, IMAGE
+from collector.web.words import Words
 
 SEVERITIES: Final = ("critical", "major", "warning", "info")
 HOUR: Final = 3_600_000
@@ -137,6 +142,7 @@ def _add_node(router: APIRouter, readings: Readings, pages: Pages, demo: DemoCon
         except KeyError:
             return pages.not_found(request, *NO_NODE, node_id)
         others = {other.id: other for other in readings.nodes()}
+        language = language_of(request)
         measurer = others.get(page.node.measured_by)
         context = {
             "page": page,
@@ -144,7 +150,10 @@ def _add_node(router: APIRouter, readings: Readings, pages: Pages, demo: DemoCon
             "measurer": measurer.name if measurer is not None else page.node.measured_by,
             "names": _names(readings.coverage()),
             "facts": _facts(page),
-            "interfaces": interfaces(page.jobs, language_of(request)),
+            "lines": lines(page.links, page.jobs, language),
+            "devices": devices(page.jobs, Words(language)),
+            "pools": folded(pools(page.jobs, language)),
+            "interfaces": interfaces(page.jobs, language),
             "hours": _hours(hours),
             "hours_choices": charts.HOURS,
             "bundle": bundle_version(),
@@ -210,7 +219,13 @@ def _names(coverage: CoverageView) -> dict[str, tuple[str, str]]:
 
 
 def _facts(page: NodePage) -> list[tuple[str, str, str]]:
-    return [(f"{job.check} {job.label}", key, value) for job in page.jobs for key, value in sorted(job.facts.items())]
+    """Of every job what the page shows nowhere else."""
+    return [
+        (f"{job.check} {job.label}", key, value)
+        for job in page.jobs
+        for key, value in sorted(job.facts.items())
+        if not shown_elsewhere(job, key)
+    ]
 
 
 def _hours(text: str) -> int:

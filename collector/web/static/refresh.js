@@ -40,7 +40,8 @@ function morph(old, fresh) {
     return;
   }
   if (old.hasAttribute('data-keep')) return;
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  // What the reader unfolded stays so.
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && name !== 'open') old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   const [before, after] = [[...old.childNodes], [...fresh.childNodes]];
   after.forEach((child, i) => (i < before.length ? morph(before[i], child) : old.append(child)));

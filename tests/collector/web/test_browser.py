@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from tests.chromium import CHROMIUM, FLAGS
+from tests.collector.web.measured import router
 from tests.collector.web.province import NOW, Province, incident, jobs_of, province, samples
 from tests.collector.web.serving import Routers, app_of, served
 from tests.peers import need, which
@@ -123,3 +124,17 @@ async def test_a_phone_shows_everything_in_its_width(browser: Browser) -> None:
     for path in ("/", "/nodes/c01834", "/nodes", "/incidents"):
         await browser.open(path)
         assert await page.evaluate("document.documentElement.scrollWidth") == 390, path
+
+
+async def test_what_was_unfolded_stays_so_when_the_page_is_brought_up_to_date(
+    browser: Browser, bac_kan: Province
+) -> None:
+    page = browser.page
+    bac_kan.jobs["c01834"] = [router()]
+    await browser.open("/nodes/c01834")
+    await page.locator("#device-r1-cpu-more summary").click()
+    bac_kan.change("c01834", "down")
+    bac_kan.publish("nodes", {"ids": ["c01834"]})
+    await expect(page.locator(".verdict")).to_contain_text("mất kết nối")
+    await expect(page.locator("#device-r1-cpu-more li").first).to_be_visible()
+    browser.check()

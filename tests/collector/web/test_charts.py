@@ -48,6 +48,21 @@ def test_whatever_sends_packets_over_a_line_has_a_curve_by_its_name() -> None:
     }
 
 
+def test_a_window_of_runs_is_no_line_beside_the_run_itself() -> None:
+    series = [SeriesView("wan", "primary", "wan.rtt.p50", each, "s", [START], [0.02]) for each in ("", "window")]
+    assert {row["s"] for row in rows_of(drawn("quality", series))} == {"wan primary"}
+
+
+def test_loss_has_a_mark_for_the_direction_that_lost_where_that_is_known() -> None:
+    series = [
+        SeriesView("stamp", "centre", metric, "", "%", [START], [value])
+        for metric, value in (("stamp.loss", 30.0), ("stamp.loss.forward", 30.0), ("stamp.loss.backward", 0.0))
+    ]
+    bars, marks = drawn("quality", series)["layer"][1]["layer"]
+    assert [row["v"] for row in bars["data"]["values"]] == [30]
+    assert [(row["s"], row["w"], row["v"]) for row in marks["data"]["values"]] == [("stamp centre", "chiều đi", 30)]
+
+
 def test_without_ping_the_answer_time_of_snmp_is_drawn() -> None:
     snmp = SeriesView("snmp", "router", "snmp.response_time", "", "s", [START, START + 30_000], [0.01, 0.02])
     spec = drawn("quality", [snmp])

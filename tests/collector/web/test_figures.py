@@ -62,6 +62,8 @@ def test_times_are_by_the_province_s_clock() -> None:
         (9.64e-05, "%", "0 %"),
         (4.0, "1", "4"),
         (0.5, "1/s", "0,5/s"),
+        (62.5, "Cel", "62,5 °C"),
+        (6143.6, "1/min", "6144/min"),
     ],
 )
 def test_a_value_is_written_with_its_unit(value: float, unit: str, written: str) -> None:

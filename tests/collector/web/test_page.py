@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from collector.view import CertificateView, GapView
+from tests.collector.web.measured import job, router
 from tests.collector.web.province import NOW, Province, incident, jobs_of, province, samples
 from tests.collector.web.serving import Routers, app_of
 
@@ -119,6 +120,30 @@ async def test_a_node_page_shows_its_jobs_interfaces_facts_and_incidents(client:
         "đang mở open",
     ):
         assert part in text, part
+
+
+async def test_a_node_page_shows_its_lines_devices_and_pools(bac_kan: Province, client: httpx.AsyncClient) -> None:
+    pool = job("dhcp", "lan", ("dhcp.pool.utilization", "10.0.2.0/24", 90.0, "%"))
+    line = job("wan", "wan1", ("wan.loss", "", 2.0, "%"), ("wan.rtt.p50", "", 0.018, "s"), facts={"line": "primary"})
+    bac_kan.jobs["c01834"] = [line, router(), pool]
+    text = words_of((await client.get("/nodes/c01834")).text)
+    for part in (
+        "đang truyền dữ liệu carries the traffic mất gói 2 % khứ hồi 18 ms",
+        "Số sê-ri Serial number FGT5HD3916803570",
+        "core 7 7 %",
+        "memory 43 % 3,6 GB / 8,4 GB",
+        "4 mục khác",
+        "BGP 10.45.1.2 active",
+        "LLDP ether2 sw1 ge-0/0/1",
+        "10.0.2.0/24 90 %",
+    ):
+        assert part in text, part
+
+
+async def test_where_nothing_is_measured_nothing_is_shown(bac_kan: Province, client: httpx.AsyncClient) -> None:
+    bac_kan.jobs["c01834"] = []
+    html = (await client.get("/nodes/c01834")).text
+    assert not {"devices", "pools", "interfaces"} & {attributes.get("id") for _, attributes in Reader(html).tags}
 
 
 async def test_hostile_text_in_any_field_is_shown_and_never_run(bac_kan: Province) -> None:

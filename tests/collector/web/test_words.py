@@ -10,6 +10,7 @@ from alerts.model import Severity, TimelineKind
 from checks.model import State
 from collector.web.words import LANGUAGES, Words, catalogue
 
+VERDICTS = ("proven", "negotiated only", "leaking", "down")
 FOLDER = Path(collector.web.__file__).parent
 ASKED = re.compile(r"""words\.(?:text|both)\((?P<quote>["'])(.+?)(?P=quote)""")
 
@@ -34,7 +35,7 @@ def test_both_catalogues_have_the_same_phrases_and_none_is_empty() -> None:
 
 def test_the_words_that_come_with_data_are_translated() -> None:
     words = {one.value for kind in (Severity, TimelineKind, State) for one in kind}
-    assert not (words | {"connected", "down", "unobserved", "primary", "backup"}) - catalogue("vi").keys()
+    assert not (words | {"connected", "down", "unobserved", "primary", "backup", *VERDICTS}) - catalogue("vi").keys()
 
 
 def test_a_phrase_in_both_languages_marks_each() -> None:
