@@ -185,7 +185,7 @@ def test_an_agent_whose_own_cable_is_out_blames_that_and_not_the_line(province: 
     try:
         wait_until(lambda: not province.well("c1"), "the agent to notice")
         session = province.session("c1")
-        wait_until(lambda: province.silences(out) != [], "the centre to hear nothing of it")
+        wait_until(lambda: province.silences(out) != [], "the centre to hear nothing of it", 45)
     finally:
         province.centre.ip("link", "set", "dev", "eth0", "up")
 
