@@ -9,11 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from checks.located import near
@@ -22,12 +21,12 @@ from collector.configs.difference import unified
 from collector.configs.history import History, HistoryError
 from collector.configs.model import Approval, Record
 from collector.configs.office import APPROVAL, RECORD, decode_record, view_of
+from collector.console import fail, out
 from collector.settings import Settings, load_settings
 from collector.state import Changes, StateFile
 from service.settings import SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="The configurations of devices: their history, and which are approved.")
-out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
 
 Config = Annotated[Path | None, typer.Option("--config", help="settings (TOML); default /etc/thongsuot/collector.toml")]
 JobName = Annotated[str, typer.Argument(metavar="NODE/config/LABEL", help="whose configuration")]
@@ -84,7 +83,7 @@ def approve(
 ) -> None:
     """Approve the newest version of configurations. A running collector notices at once."""
     if not why.strip():
-        _fail("--why: say why: it is kept with the approval")
+        fail("--why: say why: it is kept with the approval")
     with _records(config) as (_, state, records):
         changes = Changes()
         for job in jobs:
@@ -102,7 +101,7 @@ def _records(config: Path | None) -> Iterator[tuple[History, StateFile, dict[str
     settings = _settings(config)
     path = settings.directory / "state.db"
     if not path.is_file():
-        _fail(f"{path}: there is no such file: run this as the collector's user, where its state is")
+        fail(f"{path}: there is no such file: run this as the collector's user, where its state is")
     state = StateFile(path)
     try:
         records = {name: decode_record(body) for name, body in state.things(RECORD).items()}
@@ -115,12 +114,12 @@ def _settings(config: Path | None) -> Settings:
     try:
         return load_settings(config, os.environ)
     except SettingsError as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _record(records: dict[str, Record], job: str) -> Record:
     if job not in records:
-        _fail(f"no configuration of {job!r} is known: {near(job, records)}")
+        fail(f"no configuration of {job!r} is known: {near(job, records)}")
     return records[job]
 
 
@@ -132,7 +131,7 @@ def _text(history: History, records: dict[str, Record], job: str, version: str) 
             return one.text
     found = _or_fail(lambda: history.text(parse_job_id(job), version))
     if found is None:
-        _fail(f"{job}: no version begins with {version!r}: see 'thongsuot-collector config log {job}'")
+        fail(f"{job}: no version begins with {version!r}: see 'thongsuot-collector config log {job}'")
     return found
 
 
@@ -140,7 +139,7 @@ def _or_fail(read: Callable[[], T]) -> T:
     try:
         return read()
     except (HistoryError, OSError) as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _when(at: int) -> str:
@@ -149,8 +148,3 @@ def _when(at: int) -> str:
 
 def _now() -> int:
     return round(datetime.datetime.now(datetime.UTC).timestamp() * 1000)
-
-
-def _fail(message: str) -> NoReturn:
-    err.print(message, style="red", markup=False)
-    raise typer.Exit(1)
